@@ -1,0 +1,173 @@
+// The JSON log on stderr, in the shape of etcd 3.5's (one object a line: level, ts, caller, msg, fields). An object of
+// each member. Never on the request path of a healthy call.
+using System.Buffers;
+using System.Text.Json;
+using EtcdAot.Sys;
+
+namespace EtcdAot.Observe;
+
+/// <summary>Severity, in etcd's words.</summary>
+public enum LogLevel
+{
+    Debug,
+    Info,
+    Warn,
+    Error,
+    DPanic,
+    Panic,
+    Fatal,
+}
+
+/// <summary>Where finished lines go.</summary>
+public interface ILogSink
+{
+    /// <summary>Writes one line, newline included.</summary>
+    void WriteLine(ReadOnlySpan<byte> utf8);
+}
+
+/// <summary>Writes log lines. Any thread.</summary>
+public sealed class Log(IClock clock, ILogSink sink, LogLevel minimum = LogLevel.Info)
+{
+    /// <summary>A log that writes nowhere, for tests.</summary>
+    public static readonly Log None = new(SystemClock.Instance, new NullSink(), LogLevel.Fatal);
+
+    /// <summary>Lines below this are dropped.</summary>
+    public LogLevel Minimum { get; set; } = minimum;
+
+    /// <summary>Starts a line. <paramref name="caller"/> is the original's file:line for that message.</summary>
+    public LogLine Line(LogLevel level, string caller, string message)
+    {
+        return level < Minimum ? default : new LogLine(this, level, caller, message);
+    }
+
+    public LogLine Debug(string caller, string message) => Line(LogLevel.Debug, caller, message);
+
+    public LogLine Info(string caller, string message) => Line(LogLevel.Info, caller, message);
+
+    public LogLine Warn(string caller, string message) => Line(LogLevel.Warn, caller, message);
+
+    public LogLine Error(string caller, string message) => Line(LogLevel.Error, caller, message);
+
+    public LogLine Fatal(string caller, string message) => Line(LogLevel.Fatal, caller, message);
+
+    public LogLine Panic(string caller, string message) => Line(LogLevel.Panic, caller, message);
+
+    internal long Now() => clock.WallUnixNanos;
+
+    internal void Emit(ReadOnlySpan<byte> utf8) => sink.WriteLine(utf8);
+
+    private sealed class NullSink : ILogSink
+    {
+        public void WriteLine(ReadOnlySpan<byte> utf8)
+        {
+        }
+    }
+}
+
+/// <summary>One line being built: <c>log.Info("a.go:1", "msg").With("k", v).Write();</c> A dropped level costs nothing.</summary>
+#pragma warning disable CA1001 // Write() disposes the writer; a line that is begun is always written.
+public readonly struct LogLine
+#pragma warning restore CA1001
+{
+    private static readonly JsonWriterOptions Options = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        SkipValidation = true,
+    };
+
+    private readonly Log? _log;
+    private readonly ArrayBufferWriter<byte>? _buffer;
+    private readonly Utf8JsonWriter? _json;
+
+    internal LogLine(Log log, LogLevel level, string caller, string message)
+    {
+        _log = log;
+        _buffer = new ArrayBufferWriter<byte>(256);
+        _json = new Utf8JsonWriter(_buffer, Options);
+        _json.WriteStartObject();
+        _json.WriteString("level", level switch
+        {
+            LogLevel.Debug => "debug",
+            LogLevel.Info => "info",
+            LogLevel.Warn => "warn",
+            LogLevel.Error => "error",
+            LogLevel.DPanic => "dpanic",
+            LogLevel.Panic => "panic",
+            _ => "fatal",
+        });
+        _json.WriteString("ts", Timestamp(log.Now()));
+        _json.WriteString("caller", caller);
+        _json.WriteString("msg", message);
+    }
+
+    public LogLine With(string key, string value)
+    {
+        _json?.WriteString(key, value);
+        return this;
+    }
+
+    public LogLine With(string key, long value)
+    {
+        _json?.WriteNumber(key, value);
+        return this;
+    }
+
+    public LogLine With(string key, ulong value)
+    {
+        _json?.WriteNumber(key, value);
+        return this;
+    }
+
+    public LogLine With(string key, double value)
+    {
+        _json?.WriteNumber(key, value);
+        return this;
+    }
+
+    public LogLine With(string key, bool value)
+    {
+        _json?.WriteBoolean(key, value);
+        return this;
+    }
+
+    public LogLine With(string key, IReadOnlyList<string> values)
+    {
+        if (_json is not null)
+        {
+            _json.WriteStartArray(key);
+            foreach (string value in values)
+            {
+                _json.WriteStringValue(value);
+            }
+
+            _json.WriteEndArray();
+        }
+
+        return this;
+    }
+
+    /// <summary>An error's text under the key "error".</summary>
+    public LogLine WithError(string text) => With("error", text);
+
+    /// <summary>Ends and emits the line.</summary>
+    public void Write()
+    {
+        if (_log is null)
+        {
+            return;
+        }
+
+        _json!.WriteEndObject();
+        _json.Flush();
+        _buffer!.GetSpan(1)[0] = (byte)'\n';
+        _buffer.Advance(1);
+        _log.Emit(_buffer.WrittenSpan);
+        _json.Dispose();
+    }
+
+    private static string Timestamp(long unixNanos)
+    {
+        DateTime at = DateTime.UnixEpoch.AddTicks(unixNanos / 100);
+        return at.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", System.Globalization.CultureInfo.InvariantCulture);
+    }
+}
