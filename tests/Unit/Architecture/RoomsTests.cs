@@ -67,7 +67,7 @@ public class RoomsTests
 
     private static bool AllowedFloor0(string from, string to)
     {
-        return Floor0.Contains(to) && (!Floor0.Contains(from) || (from == "Observe" && to == "Sys"));
+        return Floor0.Contains(to) && (!Floor0.Contains(from) || to == "Sys");
     }
 
     private static string? Room(TypeReference type)
