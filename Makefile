@@ -1,8 +1,56 @@
-# The entry points of this project; `make help` prints them from these comments.
+# The entry points of this project; `make help` prints them from these comments. CI runs the same verbs.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
+.PHONY: help prerequisites build run test unit conformance oracles bench bench-stub fuzz lint clean
+
+RID ?= linux-x64
+DOTNET ?= dotnet
+# Where the real etcd binaries are (folders 3.4, 3.5-old, 3.5). ORACLE=none leaves the tests that need them out on purpose.
+ORACLE_DIR ?= $(CURDIR)/.cache/oracles
+export ORACLE_DIR
+export DOTNET_CLI_TELEMETRY_OPTOUT=1
+export DOTNET_NOLOGO=1
 
 help: ## print this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: help
+prerequisites: ## look for what a build needs, and install it or say how
+	@packaging/prerequisites
+
+build: prerequisites ## bin/etcd, bin/etcdctl (Native AOT) and bin/etcdutl
+	@$(DOTNET) publish cmd/etcd -c Release -r $(RID) -o bin -v q --nologo
+	@$(DOTNET) publish cmd/etcdctl -c Release -r $(RID) -o bin -v q --nologo
+	@ln -sf etcdctl bin/etcdutl
+	@ls -l bin/etcd bin/etcdctl bin/etcdutl | awk '{print $$5, $$9, $$10, $$11}'
+
+run: build ## start a member on 127.0.0.1:2379 with its data in ./default.etcd
+	@exec bin/etcd
+
+test: ## everything that decides a build: unit, model, conformance with the real etcd
+	@tests/run
+
+unit: prerequisites ## the fast tests alone
+	@tests/run unit
+
+conformance: ## the tests beside the real etcd alone
+	@tests/run conformance
+
+oracles: ## bring the real etcd binaries into .cache/oracles
+	@tests/Oracles/fetch "$(ORACLE_DIR)"
+
+bench: build oracles ## ours beside a real etcd 3.5 in the same run, as ratios
+	@tests/Bench/run
+
+bench-stub: prerequisites oracles ## the network stack alone beside a real etcd 3.5
+	@tests/Bench/run stub
+
+fuzz: prerequisites ## every parser on mutated input; FUZZ_SECONDS=60 for each
+	@tests/run fuzz
+
+lint: prerequisites ## formatting, analyzers, rooms, tidy
+	@$(DOTNET) format EtcdAot.sln --verify-no-changes --exclude-diagnostics IDE0130 -v q
+	@$(DOTNET) build EtcdAot.sln --nologo -v q
+
+clean: ## remove what was built
+	@rm -rf bin out; find . -type d \( -name obj -o -name bin \) -not -path './.cache/*' -prune -exec rm -rf {} +
