@@ -15,7 +15,10 @@ public interface IConnectionHandler
     /// <summary>Unsent output fell below the low-water mark after it had been above the high-water mark.</summary>
     void OnDrained();
 
-    /// <summary>The connection is gone. <see cref="Errno.Ok"/>: the peer closed in order. Called once.</summary>
+    /// <summary>The connection is gone. <see cref="Errno.Ok"/>: the peer closed in order, or an own close is through;
+    /// <see cref="Errno.ConnectionAborted"/>: an own abort. Called once in every case, never from inside
+    /// <see cref="Connection.Close"/>; no other call follows it. What is unsent then still leaves when the peer has only
+    /// ended its side.</summary>
     void OnClosed(Errno reason);
 }
 
@@ -43,7 +46,8 @@ public abstract class Connection : IBufferWriter<byte>
 
     public abstract void Advance(int count);
 
-    /// <summary>Closes after what is unsent has left (FIN), or at once.</summary>
+    /// <summary>Closes after what is unsent has left (FIN, then what still arrives is dropped), or at once. The handler
+    /// hears no more bytes after this call. Further calls change nothing, but an abort ends a slow close.</summary>
     public abstract void Close(bool abort = false);
 }
 
@@ -61,6 +65,19 @@ public abstract class IoLoop
 
     /// <summary>Runs the work on this loop's thread soon. Any thread.</summary>
     public abstract void Post(ILoopWork work);
+
+    /// <summary>As <see cref="Post"/>, but the loop may go on sleeping until <see cref="Wake"/>: whoever posts many pays
+    /// one wake. Any thread.</summary>
+    public virtual void Enqueue(ILoopWork work) => Post(work);
+
+    /// <summary>Lets the loop see what was enqueued. Any thread.</summary>
+    public virtual void Wake()
+    {
+    }
+
+    /// <summary>Runs the work at the end of this wake, before its flush: the place to hand on what gathered in the wake
+    /// as one batch. Owner thread.</summary>
+    public virtual void AtEndOfWake(ILoopWork work) => Post(work);
 
     /// <summary>Runs the work once at a monotonic time; owner thread. The handle cancels it.</summary>
     public abstract LoopTimer Schedule(long dueNanos, ILoopWork work);

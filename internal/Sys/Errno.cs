@@ -16,7 +16,14 @@ public readonly record struct Errno(int Code)
     public static readonly Errno Invalid = new(22);
     public static readonly Errno NoSpace = new(28);
     public static readonly Errno ReadOnlyFileSystem = new(30);
+    public static readonly Errno BrokenPipe = new(32);
     public static readonly Errno NotSupported = new(95);
+    public static readonly Errno AddressInUse = new(98);
+    public static readonly Errno ConnectionAborted = new(103);
+    public static readonly Errno ConnectionReset = new(104);
+    public static readonly Errno TimedOut = new(110);
+    public static readonly Errno ConnectionRefused = new(111);
+    public static readonly Errno InProgress = new(115);
 
     /// <summary>True when the call failed.</summary>
     public bool Failed => Code != 0;
@@ -51,6 +58,7 @@ public readonly record struct Errno(int Code)
         39 => "directory not empty",
         40 => "too many levels of symbolic links",
         61 => "no data available",
+        62 => "timer expired",
         95 => "operation not supported",
         97 => "address family not supported by protocol",
         98 => "address already in use",
