@@ -1,6 +1,5 @@
 // A call's request metadata: copied once into one reused buffer, because the header block lives only while it is handed
 // over. Owned by: the I/O thread of the call. Never allocates once the arrays have grown.
-using EtcdAot.Http;
 
 namespace EtcdAot.Grpc;
 
