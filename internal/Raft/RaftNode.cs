@@ -4,7 +4,6 @@
 using EtcdAot.Observe;
 using EtcdAot.Sys;
 using EtcdAot.Wire;
-using EtcdAot.Wire.Raftpb;
 
 namespace EtcdAot.Raft;
 
