@@ -31,6 +31,7 @@ public sealed class EtcdError(RpcCode code, string text)
     public static readonly EtcdError LeaseProvided = new(RpcCode.InvalidArgument, "etcdserver: lease is provided");
     public static readonly EtcdError TooManyOps = new(RpcCode.InvalidArgument, "etcdserver: too many operations in txn request");
     public static readonly EtcdError DuplicateKey = new(RpcCode.InvalidArgument, "etcdserver: duplicate key given in txn request");
+    public static readonly EtcdError InvalidSortOption = new(RpcCode.InvalidArgument, "etcdserver: invalid sort option");
     public static readonly EtcdError RequestTooLarge = new(RpcCode.InvalidArgument, "etcdserver: request is too large");
     public static readonly EtcdError Compacted = new(RpcCode.OutOfRange, "etcdserver: mvcc: required revision has been compacted");
     public static readonly EtcdError FutureRevision = new(RpcCode.OutOfRange, "etcdserver: mvcc: required revision is a future revision");
@@ -51,6 +52,7 @@ public sealed class EtcdError(RpcCode code, string text)
         RpcCode.Unavailable, "etcdserver: request timed out, waiting for the applied index took too long");
     public static readonly EtcdError Corrupt = new(RpcCode.DataLoss, "etcdserver: corrupt cluster");
     public static readonly EtcdError Cancelled = new(RpcCode.Unknown, "etcdserver: request cancelled");
+    public static readonly EtcdError ProposalDropped = new(RpcCode.Unknown, "raft proposal dropped");
     public static readonly EtcdError DeadlineExceeded = new(RpcCode.DeadlineExceeded, "context deadline exceeded");
 
     public RpcCode Code { get; } = code;

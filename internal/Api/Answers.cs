@@ -1,0 +1,36 @@
+// The common end of a unary call: header, fields, status, in one flush. Owned by: the I/O thread of the call.
+using EtcdAot.Grpc;
+using EtcdAot.Mvcc;
+using EtcdAot.Server;
+using EtcdAot.Wire;
+using EtcdAot.Wire.Codecs;
+
+namespace EtcdAot.Api;
+
+/// <summary>Sends answers.</summary>
+internal static class Answers
+{
+    /// <summary>Header of an answer at a revision, with the term of this moment.</summary>
+    public static AnswerHeader HeaderAt(this EtcdServer server, long revision)
+    {
+        return new AnswerHeader(server.ClusterId, server.MemberId, revision, server.Status.Term);
+    }
+
+    /// <summary>Replies and finishes.</summary>
+    public static void Send(Call call, AnswerHeader header, ReadOnlySpan<byte> fields)
+    {
+        int headerSize = header.FieldSize;
+        Span<byte> reply = call.BeginReply(headerSize + fields.Length);
+        var writer = new ProtoWriter(reply);
+        header.WriteField(ref writer);
+        writer.Raw(fields);
+        call.EndReply();
+        call.Finish(Status.Ok);
+    }
+}
+
+/// <summary>Store outcomes as clients see them.</summary>
+internal static class ServerErrors
+{
+    public static EtcdError? Of(MvccStatus status) => TxnApplier.ErrorOf(status);
+}

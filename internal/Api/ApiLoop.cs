@@ -1,0 +1,107 @@
+// What the services share on one I/O thread: a reader's slot, scratch for answers, the arena that entries are encoded in,
+// and the one kick of the core for everything proposed in a wake. Owned by: that I/O thread.
+using System.Buffers;
+using EtcdAot.Mvcc;
+using EtcdAot.Server;
+using EtcdAot.Sys;
+
+namespace EtcdAot.Api;
+
+/// <summary>State of the services on one loop.</summary>
+internal sealed class ApiLoop : Net.ILoopWork
+{
+    private readonly EtcdServer _server;
+    private readonly Net.IoLoop _loop;
+    private readonly int _reader;
+    private bool _kickPending;
+
+    public ApiLoop(EtcdServer server, Net.IoLoop loop)
+    {
+        _server = server;
+        _loop = loop;
+        _reader = server.Readers.Register();
+    }
+
+    public Net.IoLoop Loop => _loop;
+
+    public SlabArena Arena { get; } = new();
+
+    public RangeScratch RangeScratch { get; } = new();
+
+    public ArrayBufferWriter<byte> Answer { get; } = new(4096);
+
+    /// <summary>Begins reading the published view; <see cref="EndRead"/> before the handler returns.</summary>
+    public View BeginRead()
+    {
+        _server.Readers.Enter(_reader);
+        return _server.View;
+    }
+
+    public void EndRead() => _server.Readers.Exit(_reader);
+
+    /// <summary>Hands a proposal to the core; the core is woken once, at the end of this wake.</summary>
+    public void Propose(Proposal proposal)
+    {
+        proposal.Loop = _loop;
+        proposal.StartNanos = _loop.NowNanos;
+        _server.Propose(proposal);
+        KickAtEnd();
+    }
+
+    /// <summary>Hands a linearizable read to the core.</summary>
+    public void AwaitIndex(ReadWaiter waiter)
+    {
+        waiter.Loop = _loop;
+        waiter.StartNanos = _loop.NowNanos;
+        _server.AwaitIndex(waiter);
+        KickAtEnd();
+    }
+
+    /// <summary>End of the wake.</summary>
+    public void Run()
+    {
+        _kickPending = false;
+        _server.Kick();
+    }
+
+    /// <summary>Gives room of an unusually large answer back.</summary>
+    public void ResetAnswer() => Answer.ResetWrittenCount();
+
+    private void KickAtEnd()
+    {
+        if (!_kickPending)
+        {
+            _kickPending = true;
+            _loop.AtEndOfWake(this);
+        }
+    }
+}
+
+/// <summary>Finds the state of a loop.</summary>
+internal sealed class ApiLoops(EtcdServer server)
+{
+    private ApiLoop[] _known = [];
+
+    public EtcdServer Server => server;
+
+    // A loop's state is made by its own thread, so only the array is contended for.
+    public ApiLoop Of(Net.IoLoop loop)
+    {
+        foreach (ApiLoop one in Volatile.Read(ref _known))
+        {
+            if (ReferenceEquals(one.Loop, loop))
+            {
+                return one;
+            }
+        }
+
+        var made = new ApiLoop(server, loop);
+        ApiLoop[] known;
+        do
+        {
+            known = Volatile.Read(ref _known);
+        }
+        while (Interlocked.CompareExchange(ref _known, [.. known, made], known) != known);
+        return made;
+    }
+}

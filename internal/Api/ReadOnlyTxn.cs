@@ -1,0 +1,33 @@
+// A txn that only reads, answered from the published view (spec api-v3 §2.5). Owned by: the I/O thread of the call.
+using System.Buffers;
+using EtcdAot.Mvcc;
+using EtcdAot.Server;
+using EtcdAot.Wire.Codecs;
+
+namespace EtcdAot.Api;
+
+/// <summary>Evaluates compares and ranges on one view.</summary>
+internal readonly struct ReadOnlyTxn(RangeScratch scratch)
+{
+    /// <summary>Writes the fields of TxnResponse behind its header. The ranges' revisions were checked.</summary>
+    public void Run(TxnRequestView txn, View view, ArrayBufferWriter<byte> answer)
+    {
+        bool succeeded = TxnCompare.All(txn.Compares, new ViewReader(view, scratch));
+        AnswerEncoding.NonZero(answer, 2, succeeded ? 1UL : 0);
+        var inner = new ArrayBufferWriter<byte>();
+        var wrapped = new ArrayBufferWriter<byte>();
+        foreach (ReadOnlySpan<byte> message in txn.Branch(succeeded))
+        {
+            _ = RequestOpView.TryParse(message, out RequestOpView op);
+            _ = RangeRequestView.TryParse(op.Body, out RangeRequestView range);
+            inner.ResetWrittenCount();
+            wrapped.ResetWrittenCount();
+            AnswerEncoding.InnerHeader(inner, view.Revision);
+            var sink = new KeyValueFieldSink(inner, 2);
+            RangeResult result = view.Range(range, scratch, ref sink);
+            AnswerEncoding.RangeEnd(inner, result);
+            AnswerEncoding.Bytes(wrapped, (int)OpKind.Range, inner.WrittenSpan);
+            AnswerEncoding.Bytes(answer, 3, wrapped.WrittenSpan);
+        }
+    }
+}

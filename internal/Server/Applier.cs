@@ -1,0 +1,193 @@
+// Applies committed entries in order (spec storage §7.5): the only one that composes Mvcc, Lease, Members and V2. Effects
+// on the db are skipped for entries at or below the consistent index; membership and the v2 tree live in memory and are
+// rebuilt by every replay. Owned by: core thread. Every member must come to the same verdict.
+using EtcdAot.Backend;
+using EtcdAot.Mvcc;
+using EtcdAot.Observe;
+using EtcdAot.Raft;
+using EtcdAot.V2;
+using EtcdAot.Wire;
+using EtcdAot.Wire.Codecs;
+
+namespace EtcdAot.Server;
+
+/// <summary>The apply side of the core.</summary>
+internal sealed partial class Applier
+{
+    private readonly Store _store;
+    private readonly BackendStore _backend;
+    private readonly LeaseKeeper _leases;
+    private readonly MembershipKeeper _membership;
+    private readonly Alarms _alarms;
+    private readonly Publisher _publisher;
+    private readonly Snapshotter _snapshotter;
+    private readonly Quota _quota;
+    private readonly TxnApplier _txn;
+    private readonly RequestIds _ids;
+    private readonly Log _log;
+    private readonly ulong _memberId;
+    private readonly List<(Proposal Proposal, EtcdError? Error)> _awaitingAlarm = [];
+    private readonly List<(Proposal Proposal, long Revision)> _awaitingCompaction = [];
+    private bool _alarmProposed;
+
+    public Applier(CoreParts parts)
+    {
+        _store = parts.Store;
+        _backend = parts.Backend;
+        _leases = parts.Leases;
+        _membership = parts.Membership;
+        _alarms = parts.Alarms;
+        _publisher = parts.Publisher;
+        _snapshotter = parts.Snapshotter;
+        _quota = Quota.FromFlag(parts.Options.QuotaBackendBytes);
+        _txn = new TxnApplier(parts.Leases);
+        _ids = parts.Ids;
+        _log = parts.Log;
+        _memberId = parts.MemberId;
+    }
+
+    /// <summary>Applies one committed entry and answers its local proposer, if any.</summary>
+    public void Apply(in LogEntry entry, PendingRequests pending, RaftLoop loop)
+    {
+        bool toBackend = entry.Index > _backend.ConsistentIndex;
+        ReadOnlySpan<byte> data = entry.Data.Span;
+        if (entry.Kind == EntryKind.ConfChange)
+        {
+            _membership.ApplyConfChange(data, toBackend, loop.Raft);
+        }
+        else if (data.IsEmpty)
+        {
+            _leases.OnFirstOfTerm();
+        }
+        else if (V2Request.IsV2(data))
+        {
+            _membership.ApplyV2(data, toBackend);
+        }
+        else
+        {
+            ApplyRequest(data, toBackend, pending, loop);
+        }
+
+        if (toBackend)
+        {
+            _backend.SetConsistentIndex(entry.Index, entry.Term);
+        }
+    }
+
+    /// <summary>Leadership changed: leases follow it.</summary>
+    public void OnRole(bool leads, long now) => _leases.OnRole(leads, now);
+
+    /// <summary>Work that is not an entry, in bounded steps: compaction, expiry, publishing, snapshots, commits.</summary>
+    /// <returns>When to be called again at the latest.</returns>
+    public long Background(long now, RaftLoop loop)
+    {
+        RaftNode raft = loop.Raft;
+        bool leads = raft.Role == RaftRole.Leader;
+        bool current = leads && raft.Log.Matches(raft.Applied, raft.Term);
+        _publisher.Step(loop, leads, current);
+        long due = _leases.Step(now, current, loop, this);
+        due = Math.Min(due, _snapshotter.Step(now, raft));
+        due = Math.Min(due, _store.Step(now));
+        due = Math.Min(due, _backend.Poll(now));
+        AnswerFinishedCompactions(loop);
+        Publish();
+        return due;
+    }
+
+    /// <summary>Makes everything applied so far visible.</summary>
+    public void Publish()
+    {
+        _store.Publish();
+        _leases.Publish();
+    }
+
+    private void ApplyRequest(ReadOnlySpan<byte> data, bool toBackend, PendingRequests pending, RaftLoop loop)
+    {
+        bool read = InternalRequestView.TryParse(data, out InternalRequestView request);
+        Invariant.Check(read, "a committed entry is a request that can be read");
+        Proposal? proposal = pending.Take(request.Id);
+        if (!toBackend && !IsMembership(request.Op))
+        {
+            return;
+        }
+
+        EtcdError? error = Refusal(request) ?? Run(request, toBackend, proposal, loop);
+        if (proposal is null)
+        {
+            return;
+        }
+
+        proposal.Revision = _store.Revision;
+        if (ReferenceEquals(error, EtcdError.NoSpace) && !_alarms.HasNoSpace)
+        {
+            // The proposer hears of the full db only when the alarm stands in the log (spec api-v3 §2.8).
+            _awaitingAlarm.Add((proposal, error));
+            ProposeNoSpace(loop);
+        }
+        else if (error is null && proposal.WaitForPhysicalCompaction)
+        {
+            _awaitingCompaction.Add((proposal, _store.CompactedRevision));
+        }
+        else
+        {
+            loop.OnRequestApplied(proposal, error);
+        }
+    }
+
+    private void AnswerFinishedCompactions(RaftLoop loop)
+    {
+        for (int i = _awaitingCompaction.Count - 1; i >= 0; i--)
+        {
+            if (_store.CompactionDone(_awaitingCompaction[i].Revision))
+            {
+                loop.OnRequestApplied(_awaitingCompaction[i].Proposal, null);
+                _awaitingCompaction.RemoveAt(i);
+            }
+        }
+    }
+
+    private static bool IsMembership(RaftOp op)
+    {
+        return op is RaftOp.ClusterVersionSet or RaftOp.ClusterMemberAttrSet;
+    }
+
+    // CORRUPT is outermost, NOSPACE within it (spec cluster §5.8).
+    private EtcdError? Refusal(in InternalRequestView request)
+    {
+        if (_alarms.HasCorrupt && (request.Op is RaftOp.Put or RaftOp.DeleteRange or RaftOp.Txn
+            or RaftOp.Compaction or RaftOp.LeaseGrant or RaftOp.LeaseRevoke))
+        {
+            return EtcdError.Corrupt;
+        }
+
+        return _alarms.HasNoSpace && Quota.CostOf(request.Op, request.Body) > 0 ? EtcdError.NoSpace : null;
+    }
+
+    private EtcdError? Run(
+        in InternalRequestView request, bool toBackend, Proposal? proposal, RaftLoop loop)
+    {
+        switch (request.Op)
+        {
+            case RaftOp.Put:
+                return ApplyPut(request, proposal);
+            case RaftOp.DeleteRange:
+                return ApplyDelete(request.Body, proposal);
+            case RaftOp.Txn:
+                return ApplyTxn(request, proposal);
+            case RaftOp.Compaction:
+                return ApplyCompaction(request.Body);
+            case RaftOp.LeaseGrant or RaftOp.LeaseRevoke or RaftOp.LeaseCheckpoint:
+                return _leases.Apply(request, proposal, _store);
+            case RaftOp.Alarm:
+                return ApplyAlarm(request.Body, proposal, loop);
+            case RaftOp.ClusterVersionSet or RaftOp.ClusterMemberAttrSet:
+                _membership.ApplyRequest(request, toBackend);
+                return null;
+            case RaftOp.Range or RaftOp.None or RaftOp.DowngradeVersionTest:
+                return null;
+            default:
+                Invariant.Fail($"an entry of kind {request.Op} was committed, which this build does not apply");
+                return null;
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// The directories of a member at start (spec storage §1.1, §1.2): made when absent, probed for writing, classified. Texts
+// are the original's. Start-up thread only.
+using EtcdAot.Observe;
+using EtcdAot.Sys;
+
+namespace EtcdAot.Server;
+
+/// <summary>Prepares the data directory.</summary>
+internal sealed class DataDirectory(IDisk disk, Log log)
+{
+    private const int PrivateDirectory = 0x1C0; // 0700
+    private const int PrivateFile = 0x180; // 0600
+
+    /// <summary>Makes and probes data dir, member and snap. Null, or the error's text.</summary>
+    public string? Prepare(ServerOptions options)
+    {
+        if (Classify(options.DataDir) is { } wrong)
+        {
+            return wrong;
+        }
+
+        return Touch(options.DataDir, "cannot access data directory: ", "cannot access data directory: ")
+            ?? Touch(options.MemberDir, "cannot access member directory: ", "cannot write to member directory: ")
+            ?? Touch(options.SnapDir, "", "");
+    }
+
+    /// <summary>Probes an existing WAL directory. Null, or the error's text.</summary>
+    public string? ProbeWal(string directory)
+    {
+        return Probe(directory) is { } e ? "cannot write to WAL directory: " + e : null;
+    }
+
+    /// <summary>Makes a directory and its parents, 0700.</summary>
+    public Errno MakeAll(string path)
+    {
+        Errno e = disk.Status(path, out FileStatus status);
+        if (!e.Failed)
+        {
+            return status.IsDirectory ? Errno.Ok : Errno.NotDirectory;
+        }
+
+        string? parent = Path.GetDirectoryName(path);
+        if (!string.IsNullOrEmpty(parent))
+        {
+            e = MakeAll(parent);
+            if (e.Failed)
+            {
+                return e;
+            }
+        }
+
+        e = disk.MakeDirectory(path, PrivateDirectory);
+        return e == Errno.Exists ? Errno.Ok : e;
+    }
+
+    private string? Classify(string dataDir)
+    {
+        Errno e = disk.List(dataDir, out DirectoryEntry[] entries);
+        if (e == Errno.NoEntry)
+        {
+            return null;
+        }
+
+        if (e.Failed)
+        {
+            return $"open {dataDir}: {e}";
+        }
+
+        bool member = false;
+        bool proxy = false;
+        foreach (DirectoryEntry entry in entries)
+        {
+            member |= entry.Name == "member";
+            proxy |= entry.Name == "proxy";
+            if (entry.Name is not ("member" or "proxy"))
+            {
+                log.Warn("etcdmain/etcd.go", "found invalid file under data directory")
+                    .With("filename", entry.Name).With("data-dir", dataDir).Write();
+            }
+        }
+
+        return member && proxy ? "invalid datadir; both member and proxy directories exist"
+            : proxy ? "the data directory was used by the v2 HTTP proxy, which this build does not have" : null;
+    }
+
+    private string? Touch(string path, string makeError, string probeError)
+    {
+        Errno known = disk.Status(path, out FileStatus status);
+        if (!known.Failed && status.IsDirectory && status.Mode != PrivateDirectory)
+        {
+            string mode = FormatMode(status.Mode);
+            log.Warn("fileutil/fileutil.go", "check file permission")
+                .WithError($"directory \"{path}\" exist, but the permission is \"{mode}\". The recommended permission " +
+                    "is \"-rwx------\" to prevent possible unprivileged access to the data").Write();
+        }
+
+        Errno made = MakeAll(path);
+        if (made.Failed)
+        {
+            return $"{makeError}mkdir {path}: {made}";
+        }
+
+        return Probe(path) is { } e ? probeError + e : null;
+    }
+
+    private string? Probe(string directory)
+    {
+        string path = Path.Combine(directory, ".touch");
+        Errno e = disk.Open(path, OpenFlags.Write | OpenFlags.Create | OpenFlags.Truncate, PrivateFile, out IDiskFile? file);
+        if (e.Failed)
+        {
+            return $"open {path}: {e}";
+        }
+
+        file!.Dispose();
+        e = disk.Remove(path);
+        return e.Failed ? $"remove {path}: {e}" : null;
+    }
+
+    // Go's text of a directory's mode.
+    private static string FormatMode(int mode)
+    {
+        const string letters = "rwxrwxrwx";
+        Span<char> text = stackalloc char[10];
+        text[0] = 'd';
+        for (int i = 0; i < 9; i++)
+        {
+            text[i + 1] = (mode & (1 << (8 - i))) != 0 ? letters[i] : '-';
+        }
+
+        return text.ToString();
+    }
+}

@@ -1,0 +1,101 @@
+// One member as the rooms above see it: hand requests in, read the published view, ask how it stands. It owns the core
+// and the backend actors; the program gives them threads, the simulator steps them. Any thread unless said.
+using EtcdAot.Backend;
+using EtcdAot.Mvcc;
+using EtcdAot.Sys;
+using EtcdAot.Wire.Codecs;
+
+namespace EtcdAot.Server;
+
+/// <summary>A running member.</summary>
+public sealed class EtcdServer
+{
+    private readonly RaftLoop _core;
+    private readonly CoreParts _parts;
+    private readonly Quota _quota;
+    private readonly MemberClosing _closing;
+
+    internal EtcdServer(RaftLoop core, CoreParts parts, ulong clusterId, ReaderRegistry readers, MemberClosing closing)
+    {
+        _core = core;
+        _parts = parts;
+        _closing = closing;
+        ClusterId = clusterId;
+        Readers = readers;
+        _quota = Quota.FromFlag(parts.Options.QuotaBackendBytes);
+    }
+
+    public ServerOptions Options => _parts.Options;
+
+    public ulong MemberId => _parts.MemberId;
+
+    public ulong ClusterId { get; }
+
+    /// <summary>Ids for requests that go through the log.</summary>
+    public RequestIds Ids => _parts.Ids;
+
+    /// <summary>Readers announce themselves here around each read of <see cref="View"/>.</summary>
+    public ReaderRegistry Readers { get; }
+
+    /// <summary>The published state; inside Enter and Exit only.</summary>
+    public View View => _parts.Store.Current;
+
+    /// <summary>The store's reading side: watch hubs, hashes, guards.</summary>
+    public Store Store => _parts.Store;
+
+    /// <summary>Term, leader, indexes.</summary>
+    public CoreStatus Status => _core.Status;
+
+    /// <summary>Active alarms.</summary>
+    public Alarms Alarms => _parts.Alarms;
+
+    /// <summary>Members and cluster version as applied.</summary>
+    public MemberList Members => _parts.Membership.Current;
+
+    /// <summary>Leases: list, time to live, renewal.</summary>
+    public LeaseKeeper Leases => _parts.Leases;
+
+    /// <summary>True when a linearizable read may be served from the view at once.</summary>
+    public bool CanReadNow => _core.Status.SolelyLeading;
+
+    /// <summary>True once the member's attributes of this start are applied.</summary>
+    public bool IsReady => _parts.Publisher.IsPublished;
+
+    /// <summary>The core: raft and apply.</summary>
+    public Actor CoreActor => _core;
+
+    /// <summary>The backend's committing half.</summary>
+    public Actor BackendActor => _parts.Backend;
+
+    /// <summary>Hands a request in; <see cref="Kick"/> afterwards.</summary>
+    public void Propose(Proposal proposal) => _core.Propose(proposal);
+
+    /// <summary>Hands a linearizable read in; <see cref="Kick"/> afterwards.</summary>
+    public void AwaitIndex(ReadWaiter waiter) => _core.AwaitIndex(waiter);
+
+    /// <summary>Makes the core look at what was handed in.</summary>
+    public void Kick() => _core.Kick();
+
+    /// <summary>Runs something on the core thread.</summary>
+    public void Post(ICoreWork work) => _core.Post(work);
+
+    /// <summary>True when the request fits the space quota as of the last commit.</summary>
+    public bool QuotaAllows(RaftOp op, ReadOnlySpan<byte> body)
+    {
+        return _quota.Bytes < 0 || _quota.Allows(View.Backend.SizeBytes, Quota.CostOf(op, body));
+    }
+
+    /// <summary>Asks the backend for something that the core must order (hash, copy, defragmentation).</summary>
+    public void OnBackend(Action<BackendStore> ask) => _core.Post(new BackendWork(ask, _parts.Backend));
+
+    /// <summary>Answers everything in flight with "server stopped" and takes no more.</summary>
+    public void BeginStop() => _core.BeginStop();
+
+    /// <summary>Ends in order after both actors' threads have stopped: log and db durable, files closed.</summary>
+    public void Close() => _closing.Close();
+
+    private sealed class BackendWork(Action<BackendStore> ask, BackendStore backend) : ICoreWork
+    {
+        public void RunOnCore() => ask(backend);
+    }
+}

@@ -1,0 +1,49 @@
+// Writes what raft hands out to the WAL and makes it durable. For a sole voter it runs on the core thread itself: the
+// disk is the only thing to wait for (DESIGN 3). A failing write or sync ends the member; nothing is tried twice.
+// Owned by: core thread.
+using EtcdAot.Raft;
+using EtcdAot.Wal;
+using EtcdAot.Wire;
+
+namespace EtcdAot.Server;
+
+/// <summary>The log actor's work, done in line.</summary>
+internal sealed class LogWriter(WriteAheadLog wal, FatalEnd fatal)
+{
+    private bool _nextPrepared;
+
+    /// <summary>Appends, and syncs when the append asks for it. Returns only when the answer may be given.</summary>
+    public void Write(in LogAppend append, EntrySpans entries)
+    {
+        Check(wal.Append(default, entries.First));
+        Check(wal.Append(append.State ?? default, entries.Second));
+        if (wal.NeedsCut)
+        {
+            Check(wal.Cut());
+            _nextPrepared = false;
+        }
+        else if (append.MustSync)
+        {
+            Check(wal.Sync());
+        }
+    }
+
+    /// <summary>Reserves the next segment when there is time for it. A failure is logged by the WAL and only counts at
+    /// the next cut.</summary>
+    public void PrepareWhenIdle()
+    {
+        if (!_nextPrepared)
+        {
+            _nextPrepared = true;
+            _ = wal.PrepareNext();
+        }
+    }
+
+    private void Check(WalError error)
+    {
+        if (error.Failed)
+        {
+            fatal.End("etcdserver/raft.go", "failed to save Raft hard state and entries", error.Text);
+        }
+    }
+}

@@ -1,0 +1,275 @@
+// Puts one member together from its disk (spec storage §1.2–§1.3, §3.6, §4.4): directories, log, db, leases, index, raft.
+// What the files hold and this build does not have ends the start with a sentence. Start-up thread only.
+using EtcdAot.Backend;
+using EtcdAot.Lease;
+using EtcdAot.Members;
+using EtcdAot.Mvcc;
+using EtcdAot.Observe;
+using EtcdAot.Raft;
+using EtcdAot.Sys;
+using EtcdAot.V2;
+using EtcdAot.Wal;
+using EtcdAot.Wire;
+using EtcdAot.Wire.Codecs;
+
+namespace EtcdAot.Server;
+
+/// <summary>The seams that a member runs on.</summary>
+public sealed record MemberSeams(IDisk Disk, IClock Clock, IRandomness Randomness, IFatalExit Exit, Log Log);
+
+/// <summary>Starts members.</summary>
+public sealed class MemberStart
+{
+    private readonly ServerOptions _options;
+    private readonly MemberSeams _seams;
+    private readonly FatalEnd _fatal;
+    private readonly SnapFiles _snaps;
+    private readonly Log _log;
+
+    public MemberStart(ServerOptions options, MemberSeams seams)
+    {
+        _options = options;
+        _seams = seams;
+        _log = seams.Log;
+        _fatal = new FatalEnd(seams.Log, seams.Exit);
+        _snaps = new SnapFiles(seams.Disk, options.SnapDir, seams.Randomness, seams.Log);
+    }
+
+    /// <summary>Opens everything; afterwards the two actors are given threads.</summary>
+    /// <param name="server">The member, when the result is null.</param>
+    public StartFailure? Open(out EtcdServer? server)
+    {
+        server = null;
+        var directory = new DataDirectory(_seams.Disk, _log);
+        if (directory.Prepare(_options) is { } unusable)
+        {
+            return new StartFailure("discovery failed", unusable);
+        }
+
+        WalError e = WriteAheadLog.HasSegments(_seams.Disk, _options.EffectiveWalDir, out bool haveWal);
+        if (e.Failed)
+        {
+            return new StartFailure("discovery failed", e.Text);
+        }
+
+        bool hadDb = !_seams.Disk.Status(_options.BackendPath, out _).Failed;
+        _ = _snaps.RemoveLeftovers();
+        StartFailure? failure = OpenBackend(out BackendStore? backend);
+        if (failure is not null)
+        {
+            return failure;
+        }
+
+        failure = OpenLog(directory, haveWal, out RecoveredLog? log);
+        failure ??= CheckBackend(backend!, log!, hadDb);
+        failure ??= new StartContents(log!, backend!).FindUnbuilt();
+        return failure ?? Compose(log!, backend!, out server);
+    }
+
+    private StartFailure? OpenLog(DataDirectory directory, bool haveWal, out RecoveredLog? log)
+    {
+        log = null;
+        var recovery = new LogRecovery(_options, _seams.Disk, _seams.Clock, _snaps, _log);
+        if (haveWal)
+        {
+            return directory.ProbeWal(_options.EffectiveWalDir) is { } e
+                ? new StartFailure("discovery failed", e) : recovery.Recover(out log);
+        }
+
+        string? parent = Path.GetDirectoryName(_options.EffectiveWalDir);
+        if (!string.IsNullOrEmpty(parent))
+        {
+            _ = directory.MakeAll(parent);
+        }
+
+        return recovery.Found(out log);
+    }
+
+    // Another process on the same db makes this one wait, as the original does (spec storage §1.4).
+    private StartFailure? OpenBackend(out BackendStore? backend)
+    {
+        const long retryNanos = 50_000_000;
+        const long tellAfterNanos = 10_000_000_000;
+        var options = new BackendOptions
+        {
+            BatchIntervalNanos = _options.BackendBatchMillis * 1_000_000L,
+            BatchOperations = _options.BackendBatchLimit,
+            NoSync = _options.UnsafeNoFsync,
+        };
+        long began = _seams.Clock.MonotonicNanos;
+        bool told = false;
+        while (true)
+        {
+            backend = BackendStore.Open(_seams.Disk, _options.BackendPath, options, OnCommitFailed, out string? error);
+            if (backend is not null)
+            {
+                _log.Info("etcdserver/backend.go", "opened backend db").With("path", _options.BackendPath)
+                    .With("took", GoDuration.Text(_seams.Clock.MonotonicNanos - began)).Write();
+                return null;
+            }
+
+            if (error != BackendStore.LockedText)
+            {
+                return new StartFailure("failed to open database", error!, IsPanic: true);
+            }
+
+            if (!told && _seams.Clock.MonotonicNanos - began > tellAfterNanos)
+            {
+                told = true;
+                _log.Info("etcdserver/backend.go", "db file is flocked by another process, or taking too long")
+                    .With("path", _options.BackendPath)
+                    .With("took", GoDuration.Text(_seams.Clock.MonotonicNanos - began)).Write();
+            }
+
+            Pause.For(retryNanos);
+        }
+    }
+
+    private void OnCommitFailed(string error) => _fatal.End("backend/batch_tx.go", "failed to commit tx", error);
+
+    // The db may not be behind the snapshot that the log starts from (spec storage §3.6).
+    private StartFailure? CheckBackend(BackendStore backend, RecoveredLog log, bool hadDb)
+    {
+        ulong snapshotIndex = log.Snapshot?.Index ?? 0;
+        if (backend.ConsistentIndex >= snapshotIndex)
+        {
+            return null;
+        }
+
+        if (!hadDb || !_seams.Disk.Status(_snaps.ReceivedDatabasePath(snapshotIndex), out _).Failed)
+        {
+            return new StartFailure("failed to recover v3 backend from snapshot", !hadDb
+                ? "failed to find database snapshot file (snap: snapshot file doesn't exist)"
+                : "a database received from a leader waits to be adopted, which is not built yet", IsPanic: true);
+        }
+
+        if (backend.ConsistentIndex == 0)
+        {
+            _log.Warn("etcdserver/server.go", "consistent index was never saved")
+                .With("snapshot-index", snapshotIndex).Write();
+            return null;
+        }
+
+        return new StartFailure("failed to recover v3 backend from snapshot",
+            $"database file ({_options.BackendPath} index {backend.ConsistentIndex}) does not match with snapshot " +
+            $"(index {snapshotIndex})", IsPanic: true);
+    }
+
+    private StartFailure? Compose(RecoveredLog log, BackendStore backend, out EtcdServer? server)
+    {
+        server = null;
+        var ids = new RequestIds(log.MemberId, _seams.Clock.WallUnixNanos / 1_000_000);
+        var membership = new Membership(log.ClusterId);
+        if (RecoverMembership(log.Tree, membership) is { } unreadable)
+        {
+            return new StartFailure("failed to recover from snapshot", unreadable, IsPanic: true);
+        }
+
+        var keeper = new MembershipKeeper(membership, log.Tree, backend, log.MemberId, _log);
+        var readers = new ReaderRegistry();
+        var alarms = new Alarms();
+        var leases = new LeaseKeeper(_options, backend, _seams.Clock, ids);
+        if (!alarms.TryRestore(backend.Snapshot, out string problem) || !leases.TryRestore(backend.Snapshot, out problem))
+        {
+            return new StartFailure("failed to restore", problem, IsPanic: true);
+        }
+
+        var store = new Store(backend, readers, StoreOptionsOf(_options), leases);
+        if (!store.Restore(out problem))
+        {
+            return new StartFailure("failed to restore the key space", problem, IsPanic: true);
+        }
+
+        RaftNode raft = StartRaft(log);
+        var parts = new CoreParts
+        {
+            Options = _options,
+            MemberId = log.MemberId,
+            Raft = raft,
+            LogWriter = new LogWriter(log.Wal, _fatal),
+            Store = store,
+            Backend = backend,
+            Leases = leases,
+            Membership = keeper,
+            Alarms = alarms,
+            Publisher = new Publisher(_options, log.MemberId, log.ClusterId, keeper, ids, _log),
+            Snapshotter = new Snapshotter(_options, log.MemberId, backend, keeper, log.Wal, _snaps, Purgers(),
+                log.Snapshot?.Index ?? 0, _fatal, _log),
+            Ids = ids,
+            Fatal = _fatal,
+            Log = _log,
+        };
+        var core = new RaftLoop(parts);
+        backend.OnReport(core.Kick);
+        server = new EtcdServer(core, parts, log.ClusterId, readers, new MemberClosing(backend, log.Wal, store));
+        return null;
+    }
+
+    private static string? RecoverMembership(V2Tree tree, Membership membership)
+    {
+        if (!tree.TryReadMembers(out List<V2Member> found, out string problem))
+        {
+            return problem;
+        }
+
+        var members = new List<Member>();
+        foreach (V2Member v2 in found)
+        {
+            if (!MemberJson.TryRead(v2.RaftAttributes, new Member(v2.Id, []), out Member member, out _)
+                || (v2.Attributes.Length > 0 && !MemberJson.TryRead(v2.Attributes, member, out member, out _)))
+            {
+                return $"v2 store: unreadable attributes of member {v2.Id:x}";
+            }
+
+            members.Add(member);
+        }
+
+        membership.Recover(members, tree.ReadRemoved(), tree.Version);
+        return null;
+    }
+
+    private RaftNode StartRaft(RecoveredLog log)
+    {
+        var config = new RaftConfig
+        {
+            Id = log.MemberId,
+            ElectionTicks = _options.ElectionTicks,
+            PreVote = _options.PreVote,
+        };
+        var start = new RaftStart
+        {
+            State = log.State,
+            SnapshotIndex = log.Snapshot?.Index ?? 0,
+            SnapshotTerm = log.Snapshot?.Term ?? 0,
+            Members = log.Snapshot?.Members ?? ConfiguredMembers.Empty,
+            Entries = log.Entries,
+            Applied = log.Snapshot?.Index ?? 0,
+        };
+        return new RaftNode(config, _seams.Randomness, start);
+    }
+
+    private FilePurger[] Purgers() =>
+    [
+        new FilePurger(_seams.Disk, _options.SnapDir, SnapFiles.DatabaseSuffix, _options.MaxSnapshots, _log),
+        new FilePurger(_seams.Disk, _options.SnapDir, SnapFiles.Suffix, _options.MaxSnapshots, _log),
+        new FilePurger(_seams.Disk, _options.EffectiveWalDir, ".wal", _options.MaxWals, _log),
+    ];
+
+    private static StoreOptions StoreOptionsOf(ServerOptions options) => new()
+    {
+        CompactionBatch = options.CompactionBatchLimit,
+        CompactionPauseNanos = options.CompactionSleepMillis * 1_000_000L,
+    };
+}
+
+/// <summary>The orderly end of a member's files.</summary>
+internal sealed class MemberClosing(BackendStore backend, WriteAheadLog wal, Store store)
+{
+    /// <summary>After both actors' threads have stopped.</summary>
+    public void Close()
+    {
+        _ = wal.Close();
+        backend.Close();
+        store.Dispose();
+    }
+}

@@ -1,0 +1,335 @@
+// The core actor: takes proposals and reads, drives raft, writes the log, applies what is committed, publishes one view
+// and hands the answers back (DESIGN 3). Everything replicated changes here and nowhere else.
+// Owned by: core thread. It must never wait for anything but its own log's disk.
+using EtcdAot.Observe;
+using EtcdAot.Raft;
+using EtcdAot.Sys;
+using EtcdAot.Wire;
+
+namespace EtcdAot.Server;
+
+/// <summary>Something to be done once on the core thread.</summary>
+public interface ICoreWork
+{
+    void RunOnCore();
+}
+
+/// <summary>The loop around raft.</summary>
+public sealed partial class RaftLoop : Actor
+{
+    /// <summary>Committed entries that may wait to be applied before proposals are refused (spec cluster §5.4).</summary>
+    private const ulong MaxApplyLag = 5000;
+
+    private readonly Mailbox<Proposal> _proposals = new();
+    private readonly Mailbox<ReadWaiter> _reads = new();
+    private readonly Mailbox<ICoreWork> _work = new();
+    private readonly PendingRequests _pending = new();
+    private readonly Completions _completions = new();
+    private readonly List<Proposal> _held = [];
+    private readonly ServerOptions _options;
+    private readonly RaftNode _raft;
+    private readonly LogWriter _log;
+    private readonly Applier _applier;
+    private readonly ReadIndexes _readIndexes;
+    private readonly FatalEnd _fatal;
+    private readonly Log _lines;
+    private readonly long _tickNanos;
+    private long _nextTick = long.MinValue;
+    private long _now;
+    private volatile bool _stopping;
+
+    internal RaftLoop(CoreParts parts)
+    {
+        _options = parts.Options;
+        _raft = parts.Raft;
+        _log = parts.LogWriter;
+        _applier = parts.Applier;
+        _fatal = parts.Fatal;
+        _lines = parts.Log;
+        _tickNanos = _options.TickMillis * 1_000_000L;
+        _readIndexes = new ReadIndexes(_raft, parts.Ids, _options.RequestTimeoutNanos, _completions);
+        Status = new CoreStatus();
+    }
+
+    /// <inheritdoc/>
+    public override string Name => "core";
+
+    /// <summary>What other threads may know of the core.</summary>
+    public CoreStatus Status { get; }
+
+    /// <summary>Hands a request in; any thread. Call <see cref="Kick"/> afterwards, once for many.</summary>
+    public void Propose(Proposal proposal) => _proposals.Post(proposal);
+
+    /// <summary>Hands a linearizable read in; any thread. Call <see cref="Kick"/> afterwards.</summary>
+    public void AwaitIndex(ReadWaiter waiter) => _reads.Post(waiter);
+
+    /// <summary>Runs something on the core; any thread.</summary>
+    public void Post(ICoreWork work)
+    {
+        _work.Post(work);
+        WakeUp();
+    }
+
+    /// <summary>Makes the core look at what was handed in; any thread.</summary>
+    public void Kick() => WakeUp();
+
+    /// <summary>Ends the taking of requests: what is in flight is answered with "server stopped".</summary>
+    public void BeginStop()
+    {
+        _stopping = true;
+        WakeUp();
+    }
+
+    /// <inheritdoc/>
+    public override long Step(long nowNanos)
+    {
+        _now = nowNanos;
+        TakeWork();
+        TickWhenDue();
+        TakeProposals();
+        TakeReads();
+        RunRaft();
+        ExpireRequests();
+        long due = Math.Min(_nextTick, _applier.Background(nowNanos, this));
+        RunRaft();
+        if (_stopping)
+        {
+            AnswerAllStopped();
+        }
+
+        _completions.Release();
+        bool more = _proposals.HasMessages || _reads.HasMessages || _work.HasMessages;
+        if (!more)
+        {
+            _log.PrepareWhenIdle();
+        }
+
+        return more ? nowNanos : due;
+    }
+
+    /// <summary>Hands in a request that the core itself makes (publishing, expiry, alarms). Core thread.</summary>
+    internal void ProposeOwn(SlabSlice entry, EntryKind kind = EntryKind.Normal)
+    {
+        if (_raft.Propose(entry, kind) is not (ProposeResult.Ok or ProposeResult.Forwarded
+            or ProposeResult.ConfChangePending))
+        {
+            entry.Release();
+        }
+    }
+
+    private void TakeWork()
+    {
+        Span<ICoreWork> work = _work.TakeAll();
+        foreach (ICoreWork item in work)
+        {
+            item.RunOnCore();
+        }
+
+        _work.Release(work.Length);
+    }
+
+    private void TickWhenDue()
+    {
+        if (_nextTick == long.MinValue)
+        {
+            _nextTick = _now + _tickNanos;
+        }
+
+        // After a long pause the missed ticks are not made up for: they would start an election at once.
+        for (int i = 0; i < _options.ElectionTicks && _now >= _nextTick; i++)
+        {
+            _raft.Tick();
+            _nextTick += _tickNanos;
+        }
+
+        if (_now >= _nextTick)
+        {
+            _nextTick = _now + _tickNanos;
+        }
+    }
+
+    private void TakeProposals()
+    {
+        if (_held.Count > 0 && (_raft.Leader != 0 || _raft.Role != RaftRole.Follower))
+        {
+            foreach (Proposal proposal in _held)
+            {
+                Offer(proposal);
+            }
+
+            _held.Clear();
+        }
+
+        Span<Proposal> taken = _proposals.TakeAll();
+        foreach (Proposal proposal in taken)
+        {
+            Offer(proposal);
+        }
+
+        _proposals.Release(taken.Length);
+    }
+
+    private void Offer(Proposal proposal)
+    {
+        if (_raft.Committed > _raft.Applied + MaxApplyLag)
+        {
+            Refuse(proposal, EtcdError.TooManyRequests);
+            return;
+        }
+
+        switch (_raft.Propose(proposal.Entry))
+        {
+            case ProposeResult.Ok or ProposeResult.Forwarded:
+                _pending.Add(proposal);
+                break;
+            case ProposeResult.NoLeader when _now - proposal.StartNanos < _options.RequestTimeoutNanos:
+                _held.Add(proposal);
+                break;
+            case ProposeResult.NoLeader:
+                Refuse(proposal, EtcdError.DeadlineExceeded);
+                break;
+            case ProposeResult.TooManyUndurable:
+                Refuse(proposal, EtcdError.TooManyRequests);
+                break;
+            default:
+                Refuse(proposal, EtcdError.ProposalDropped);
+                break;
+        }
+    }
+
+    private void Refuse(Proposal proposal, EtcdError error)
+    {
+        proposal.Entry.Release();
+        proposal.Entry = default;
+        Complete(proposal, error);
+    }
+
+    private void Complete(Proposal proposal, EtcdError? error)
+    {
+        proposal.Error = error;
+        proposal.RaftTerm = _raft.Term;
+        _completions.Add(proposal);
+    }
+
+    private void TakeReads()
+    {
+        Span<ReadWaiter> taken = _reads.TakeAll();
+        foreach (ReadWaiter waiter in taken)
+        {
+            _readIndexes.Add(waiter);
+        }
+
+        _reads.Release(taken.Length);
+        _readIndexes.Step(_now);
+    }
+
+    private void RunRaft()
+    {
+        while (_raft.HasReady)
+        {
+            Ready ready = _raft.TakeReady();
+            if (ready.SoftStateChanged)
+            {
+                OnSoftState(ready.Leader, ready.Role);
+            }
+
+            Invariant.Check(ready.Messages.IsEmpty, "a sole voter has nobody to send to");
+            bool wrote = ready.Append.Identity != 0;
+            if (wrote)
+            {
+                _log.Write(ready.Append, ready.AppendEntries);
+            }
+
+            ApplyCommitted(ready.Committed);
+            foreach (ReadState state in ready.ReadStates)
+            {
+                _readIndexes.OnReadState(state);
+            }
+
+            AppendAnswer answer = ready.Append.Answer;
+            if (ready.Committed.Count > 0)
+            {
+                _raft.OnApplied(ready.Committed[ready.Committed.Count - 1].Index);
+            }
+
+            if (wrote)
+            {
+                _raft.OnAppended(answer);
+            }
+
+            if (_raft.Fault != RaftFault.None)
+            {
+                _fatal.Panic("raft/raft.go", "raft cannot go on", _raft.Fault.ToString());
+            }
+
+            PublishAndRelease();
+        }
+    }
+
+    private void ApplyCommitted(EntrySpans committed)
+    {
+        for (int i = 0; i < committed.Count; i++)
+        {
+            ref readonly LogEntry entry = ref committed[i];
+            _applier.Apply(in entry, _pending, this);
+        }
+    }
+
+    private void PublishAndRelease()
+    {
+        _applier.Publish();
+        _readIndexes.OnApplied(_raft.Applied);
+        Status.Publish(_raft);
+        _completions.Release();
+    }
+
+    private void OnSoftState(ulong leader, RaftRole role)
+    {
+        if (Status.Leader != leader)
+        {
+            _readIndexes.OnLeaderChanged();
+        }
+
+        _applier.OnRole(role == RaftRole.Leader, _now);
+    }
+
+    private void ExpireRequests()
+    {
+        long limit = _now - _options.RequestTimeoutNanos;
+        while (_pending.TakeStartedBefore(limit) is { } late)
+        {
+            // The entry may still be applied; its slab is the raft log's by now.
+            Complete(late, EtcdError.Timeout);
+        }
+
+        for (int i = _held.Count - 1; i >= 0; i--)
+        {
+            if (_held[i].StartNanos < limit)
+            {
+                Refuse(_held[i], EtcdError.DeadlineExceeded);
+                _held.RemoveAt(i);
+            }
+        }
+    }
+
+    private void AnswerAllStopped()
+    {
+        while (_pending.TakeStartedBefore(long.MaxValue) is { } proposal)
+        {
+            Complete(proposal, EtcdError.Stopped);
+        }
+
+        foreach (Proposal proposal in _held)
+        {
+            Refuse(proposal, EtcdError.Stopped);
+        }
+
+        _held.Clear();
+        _readIndexes.Stop();
+    }
+
+    /// <summary>Called by the applier when the entry of a local request has taken effect.</summary>
+    internal void OnRequestApplied(Proposal proposal, EtcdError? error) => Complete(proposal, error);
+
+    internal RaftNode Raft => _raft;
+}

@@ -1,0 +1,100 @@
+// Linearizable reads that need a round (spec cluster §5.3): all that wait share one, retried every 500 ms with a new id,
+// failed together when the leader changes. Owned by: core thread.
+using EtcdAot.Raft;
+using EtcdAot.Wire;
+
+namespace EtcdAot.Server;
+
+/// <summary>Rounds of read index.</summary>
+internal sealed class ReadIndexes(RaftNode raft, RequestIds ids, long timeoutNanos, Completions completions)
+{
+    private const long RetryNanos = 500_000_000;
+    private readonly HashSet<ulong> _roundIds = [];
+    private List<ReadWaiter> _queued = [];
+    private List<ReadWaiter> _round = [];
+    private long _roundStarted;
+    private long _retryAt;
+    private ulong _index;
+
+    /// <summary>True when waiters want the core to step again soon.</summary>
+    public bool Waiting => _queued.Count + _round.Count > 0;
+
+    public void Add(ReadWaiter waiter) => _queued.Add(waiter);
+
+    /// <summary>Starts, retries or times out the round.</summary>
+    public void Step(long now)
+    {
+        if (_round.Count == 0 && _queued.Count > 0)
+        {
+            (_round, _queued) = (_queued, _round);
+            _roundIds.Clear();
+            _index = 0;
+            _roundStarted = now;
+            _retryAt = now;
+        }
+
+        if (_round.Count == 0 || _index != 0)
+        {
+            return;
+        }
+
+        if (now - _roundStarted >= timeoutNanos)
+        {
+            EndRound(EtcdError.Timeout);
+        }
+        else if (now >= _retryAt)
+        {
+            ulong id = ids.Next();
+            _roundIds.Add(id);
+            raft.ReadIndex(id);
+            _retryAt = now + RetryNanos;
+        }
+    }
+
+    /// <summary>An answer of raft; an id of another round is out of date.</summary>
+    public void OnReadState(ReadState state)
+    {
+        if (_round.Count > 0 && _index == 0 && _roundIds.Contains(state.Context))
+        {
+            _index = Math.Max(1, state.Index);
+            OnApplied(raft.Applied);
+        }
+    }
+
+    /// <summary>Releases the round when its index is applied.</summary>
+    public void OnApplied(ulong applied)
+    {
+        if (_index != 0 && applied >= _index)
+        {
+            EndRound(null);
+        }
+    }
+
+    public void OnLeaderChanged()
+    {
+        if (_index == 0 && _roundIds.Count > 0)
+        {
+            EndRound(EtcdError.LeaderChanged);
+        }
+    }
+
+    public void Stop()
+    {
+        EndRound(EtcdError.Stopped);
+        (_round, _queued) = (_queued, _round);
+        EndRound(EtcdError.Stopped);
+    }
+
+    private void EndRound(EtcdError? error)
+    {
+        foreach (ReadWaiter waiter in _round)
+        {
+            waiter.Error = error;
+            completions.Add(waiter);
+        }
+
+        _round.Clear();
+        _roundIds.Clear();
+        _index = 0;
+    }
+}

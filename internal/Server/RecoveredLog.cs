@@ -1,0 +1,180 @@
+// What the disk says of the log at start: identity, snapshot, entries, v2 tree (spec storage §5.8–§5.10, §6.1). Either
+// recovered from a member's earlier life or founded. Start-up thread only.
+using EtcdAot.Members;
+using EtcdAot.Observe;
+using EtcdAot.Sys;
+using EtcdAot.V2;
+using EtcdAot.Wal;
+using EtcdAot.Wire;
+using EtcdAot.Wire.Codecs;
+
+namespace EtcdAot.Server;
+
+/// <summary>The member's log as found or founded.</summary>
+internal sealed class RecoveredLog
+{
+    public required WriteAheadLog Wal { get; init; }
+
+    public required ulong MemberId { get; init; }
+
+    public required ulong ClusterId { get; init; }
+
+    /// <summary>Null when there is no snapshot.</summary>
+    public required LoadedSnapshot? Snapshot { get; init; }
+
+    public required V2Tree Tree { get; init; }
+
+    public required DurableState State { get; init; }
+
+    /// <summary>Entries behind the snapshot, each with one count.</summary>
+    public required LogEntry[] Entries { get; init; }
+
+    /// <summary>True when the member has lived before.</summary>
+    public required bool Restarted { get; init; }
+}
+
+/// <summary>Why a start ended: level, line and error.</summary>
+/// <param name="Message">The line's msg.</param>
+/// <param name="Error">Its error field.</param>
+/// <param name="IsPanic">True for level panic, exit 2.</param>
+public sealed record StartFailure(string Message, string Error, bool IsPanic = false);
+
+/// <summary>Reads or founds the log.</summary>
+internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock clock, SnapFiles snaps, Log log)
+{
+    private readonly WalOptions _walOptions = new(disk, clock, log) { NoSync = options.UnsafeNoFsync };
+
+    /// <summary>Founds a new cluster: WAL with the members' entries (spec storage §7.4).</summary>
+    public StartFailure? Found(out RecoveredLog? recovered)
+    {
+        recovered = null;
+        if (!options.NewCluster)
+        {
+            return Discovery("joining an existing cluster (--initial-cluster-state=existing) is not built yet");
+        }
+
+        var founders = options.InitialCluster.Select(static p => (p.Key, p.Value));
+        if (!Bootstrap.TryFound(founders, options.InitialClusterToken, out Bootstrap? founded, out string problem))
+        {
+            return Discovery(problem);
+        }
+
+        if (founded!.Find(options.Name) is not { } self)
+        {
+            return Discovery($"couldn't find local name \"{options.Name}\" in the initial cluster configuration");
+        }
+
+        if (founded.Members.Count != 1)
+        {
+            return Discovery("a cluster of more than one member is not built yet: name only this member in --initial-cluster");
+        }
+
+        var identity = new WalMetadata(self.Id, founded.ClusterId);
+        WalError e = WriteAheadLog.Create(_walOptions, options.EffectiveWalDir, identity, out WriteAheadLog? wal);
+        if (e.Failed)
+        {
+            return new StartFailure("failed to create WAL", e.Text, IsPanic: true);
+        }
+
+        var arena = new SlabArena();
+        LogEntry[] entries = founded.Entries(arena);
+        e = wal!.Append(founded.State, entries);
+        e = e.Failed ? e : wal.Sync();
+        arena.Dispose();
+        if (e.Failed)
+        {
+            return new StartFailure("failed to save Raft hard state and entries", e.Text);
+        }
+
+        recovered = new RecoveredLog
+        {
+            Wal = wal,
+            MemberId = self.Id,
+            ClusterId = founded.ClusterId,
+            Snapshot = null,
+            Tree = V2Tree.Create(),
+            State = founded.State,
+            Entries = entries,
+            Restarted = false,
+        };
+        return null;
+    }
+
+    /// <summary>Recovers an earlier life.</summary>
+    public StartFailure? Recover(out RecoveredLog? recovered)
+    {
+        recovered = null;
+        string walDir = options.EffectiveWalDir;
+        WalError e = WriteAheadLog.ValidSnapshots(_walOptions, walDir, out List<WalSnapshot> valid);
+        LoadedSnapshot? snapshot = null;
+        e = e.Failed ? e : snaps.LoadNewest(valid, out snapshot);
+        if (e.Failed)
+        {
+            return Discovery(e.Text);
+        }
+
+        V2Tree? tree = V2Tree.Create();
+        if (snapshot is not null && !V2Tree.TryLoad(snapshot.Data, out tree, out string problem))
+        {
+            return new StartFailure("failed to recover from snapshot", problem, IsPanic: true);
+        }
+
+        StartFailure? failure = Open(walDir, snapshot, out WriteAheadLog? wal, out WalContents? contents);
+        if (failure is not null)
+        {
+            return failure;
+        }
+
+        if (!contents!.TryGetIds(out WalMetadata ids))
+        {
+            return Discovery("wal: the metadata record cannot be read");
+        }
+
+        LogEntry[] entries = [.. contents.Entries];
+        foreach (LogEntry entry in entries)
+        {
+            entry.Data.AddReference();
+        }
+
+        DurableState state = contents.State;
+        contents.Dispose();
+        recovered = new RecoveredLog
+        {
+            Wal = wal!,
+            MemberId = ids.NodeId,
+            ClusterId = ids.ClusterId,
+            Snapshot = snapshot,
+            Tree = tree!,
+            State = state,
+            Entries = entries,
+            Restarted = true,
+        };
+        return null;
+    }
+
+    // A torn end is repaired once (spec storage §5.10).
+    private StartFailure? Open(
+        string walDir, LoadedSnapshot? snapshot, out WriteAheadLog? wal, out WalContents? contents)
+    {
+        var from = new WalSnapshot(snapshot?.Index ?? 0, snapshot?.Term ?? 0, null);
+        WalError e = WriteAheadLog.Open(_walOptions, walDir, from, out wal, out contents);
+        if (e.Kind == WalErrorKind.TornTail)
+        {
+            WalError repaired = WalRepair.Repair(_walOptions, walDir);
+            if (repaired.Failed)
+            {
+                return new StartFailure("failed to repair WAL", e.Text);
+            }
+
+            log.Info("etcdserver/storage.go", "repaired WAL").WithError(e.Text).Write();
+            e = WriteAheadLog.Open(_walOptions, walDir, from, out wal, out contents);
+        }
+
+        return !e.Failed ? null
+            : e.Kind is WalErrorKind.Corrupt or WalErrorKind.TornTail
+                ? new StartFailure("failed to read WAL, cannot be repaired", e.Text)
+                : new StartFailure("failed to open WAL", e.Text);
+    }
+
+    private static StartFailure Discovery(string error) => new("discovery failed", error);
+}

@@ -1,0 +1,134 @@
+// Looks through what a member would start from for things that this build does not have, so that the start ends with a
+// sentence instead of losing them: auth, v2 user keys, more than one voter, a newer cluster. Start-up thread only.
+using EtcdAot.Backend;
+using EtcdAot.V2;
+using EtcdAot.Wire;
+using EtcdAot.Wire.Codecs;
+using EtcdAot.Wire.Raftpb;
+
+namespace EtcdAot.Server;
+
+/// <summary>Checks the contents of log and db at start.</summary>
+internal sealed class StartContents(RecoveredLog log, BackendStore backend)
+{
+    private readonly HashSet<ulong> _voters = [.. log.Snapshot?.Members.Voters ?? []];
+    private readonly HashSet<ulong> _learners = [.. log.Snapshot?.Members.Learners ?? []];
+
+    /// <summary>Null when this build has everything.</summary>
+    public StartFailure? FindUnbuilt()
+    {
+        if (IsAuthEnabled())
+        {
+            return Unbuilt("auth is enabled in this data directory, and auth is not built yet");
+        }
+
+        if (log.Tree.Version is { Length: > 0 } version && IsNewer(version))
+        {
+            return new StartFailure("invalid downgrade; server version is lower than determined cluster version",
+                $"the cluster is at {version}, this build speaks {Publisher.ClusterVersion}");
+        }
+
+        foreach (LogEntry entry in log.Entries)
+        {
+            if (Look(entry) is { } sentence)
+            {
+                return Unbuilt($"entry {entry.Index} of the log {sentence}");
+            }
+        }
+
+        return CheckVoters();
+    }
+
+    private static StartFailure Unbuilt(string sentence) => new("discovery failed", sentence);
+
+    private static bool IsNewer(string version)
+    {
+        return Version.TryParse(version, out Version? stored)
+            && stored > Version.Parse(Publisher.ClusterVersion);
+    }
+
+    private bool IsAuthEnabled()
+    {
+        return backend.Snapshot.TryGet(BackendBucket.Auth, "authEnabled"u8, out ReadOnlySpan<byte> value)
+            && value.Length == 1 && value[0] == 1;
+    }
+
+    private StartFailure? CheckVoters()
+    {
+        // Entries behind the last commit may still be dropped, but a sole voter has committed all it wrote.
+        _voters.Remove(log.MemberId);
+        if (_voters.Count > 0 || _learners.Count > 0)
+        {
+            return Unbuilt("this data directory belongs to a cluster of several members, which is not built yet");
+        }
+
+        return null;
+    }
+
+    private string? Look(in LogEntry entry)
+    {
+        ReadOnlySpan<byte> data = entry.Data.Span;
+        if (entry.Kind == EntryKind.ConfChangeV2)
+        {
+            return "is a conf change of a kind that etcd never writes";
+        }
+
+        if (entry.Kind == EntryKind.ConfChange)
+        {
+            return LookAtConfChange(data);
+        }
+
+        if (data.IsEmpty)
+        {
+            return null;
+        }
+
+        if (V2Request.IsV2(data))
+        {
+            return !V2Request.TryParse(data, out V2Request v2) ? "cannot be read"
+                : v2.Classify(log.Tree.HasUserKeys, out _) == V2RequestKind.NotBuiltYet
+                    ? "changes v2 keys, and the v2 API is not built yet" : null;
+        }
+
+        if (!InternalRequestView.TryParse(data, out InternalRequestView request))
+        {
+            return "cannot be read";
+        }
+
+        if (entry.Index <= backend.ConsistentIndex)
+        {
+            return null;
+        }
+
+        return request.Op is >= RaftOp.AuthEnable and <= RaftOp.AuthRoleRevokePermission
+            ? "belongs to auth, which is not built yet"
+            : request.Op == RaftOp.DowngradeInfoSet ? "is a downgrade, which is not built yet" : null;
+    }
+
+    private string? LookAtConfChange(ReadOnlySpan<byte> data)
+    {
+        if (!ConfChangeView.TryParse(data, out ConfChangeView change))
+        {
+            return "is a conf change that cannot be read";
+        }
+
+        switch (change.Type)
+        {
+            case ConfChangeType.ConfChangeAddNode:
+                _learners.Remove(change.NodeId);
+                _voters.Add(change.NodeId);
+                break;
+            case ConfChangeType.ConfChangeAddLearnerNode:
+                _learners.Add(change.NodeId);
+                break;
+            case ConfChangeType.ConfChangeRemoveNode:
+                _voters.Remove(change.NodeId);
+                _learners.Remove(change.NodeId);
+                break;
+            default:
+                break;
+        }
+
+        return null;
+    }
+}

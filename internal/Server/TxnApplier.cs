@@ -1,0 +1,245 @@
+// Runs one transaction inside one write of the store (spec api-v3 §2.5): compares, checks along the taken path, then the
+// operations in order. Owned by: core thread. Every member must come to the same outcome.
+using System.Buffers;
+using EtcdAot.Mvcc;
+using EtcdAot.Wire;
+using EtcdAot.Wire.Codecs;
+
+namespace EtcdAot.Server;
+
+/// <summary>Applies transactions.</summary>
+internal sealed class TxnApplier(ILeaseLedger leases)
+{
+    private readonly TxnPath _path = new();
+    private readonly List<ArrayBufferWriter<byte>> _scratch = [];
+
+    /// <summary>Runs it. On an error other than a stripped range nothing has changed.</summary>
+    /// <param name="message">Encoded TxnRequest, well formed.</param>
+    /// <param name="write">The open write.</param>
+    /// <param name="body">Gets the answer's fields behind the header; null when nobody waits.</param>
+    /// <returns>The error to answer with. A range at a bad revision on the top level is stripped and the rest is done
+    /// all the same, on every member and on replay (DESIGN 4.15).</returns>
+    public EtcdError? Apply(ReadOnlySpan<byte> message, WriteTxn write, ArrayBufferWriter<byte>? body)
+    {
+        var txn = new TxnRequestView(message);
+        _path.Evaluate(txn, new WriteReader(write));
+        EtcdError? refused = Check(txn, write, topLevel: true, out EtcdError? stripped);
+        if (refused is not null)
+        {
+            return refused;
+        }
+
+        _path.Rewind();
+        Run(txn, write, stripped is null ? body : null, depth: 0);
+        return stripped;
+    }
+
+    /// <summary>The error that the transaction would give on a view because of a range's revision; null when none.</summary>
+    public static EtcdError? FindBadRange(ReadOnlySpan<byte> message, View view, RangeScratch scratch)
+    {
+        var path = new TxnPath();
+        var txn = new TxnRequestView(message);
+        path.Evaluate(txn, new ViewReader(view, scratch));
+        return FindBadRange(txn, view, path);
+    }
+
+    /// <summary>etcd's error for a store's status.</summary>
+    public static EtcdError? ErrorOf(MvccStatus status) => status switch
+    {
+        MvccStatus.Ok => null,
+        MvccStatus.Compacted => EtcdError.Compacted,
+        MvccStatus.FutureRevision => EtcdError.FutureRevision,
+        MvccStatus.KeyNotFound => EtcdError.KeyNotFound,
+        _ => EtcdError.LeaseNotFound,
+    };
+
+    private static EtcdError? FindBadRange(TxnRequestView txn, View view, TxnPath path)
+    {
+        foreach (ReadOnlySpan<byte> message in txn.Branch(path.Take()))
+        {
+            _ = RequestOpView.TryParse(message, out RequestOpView op);
+            EtcdError? error = null;
+            if (op.Kind == OpKind.Txn)
+            {
+                error = FindBadRange(new TxnRequestView(op.Body), view, path);
+            }
+            else if (op.Kind == OpKind.Range)
+            {
+                _ = RangeRequestView.TryParse(op.Body, out RangeRequestView range);
+                error = range.Revision == 0 ? null
+                    : range.Revision > view.Revision ? EtcdError.FutureRevision
+                    : range.Revision < view.CompactedRevision ? EtcdError.Compacted : null;
+            }
+
+            if (error is not null)
+            {
+                return error;
+            }
+        }
+
+        return null;
+    }
+
+    private EtcdError? Check(TxnRequestView txn, WriteTxn write, bool topLevel, out EtcdError? stripped)
+    {
+        stripped = null;
+        foreach (ReadOnlySpan<byte> message in txn.Branch(_path.Take()))
+        {
+            _ = RequestOpView.TryParse(message, out RequestOpView op);
+            EtcdError? error = null;
+            switch (op.Kind)
+            {
+                case OpKind.Range:
+                    _ = RangeRequestView.TryParse(op.Body, out RangeRequestView range);
+                    error = ErrorOf(write.CheckRange(range.Revision));
+                    if (topLevel)
+                    {
+                        stripped ??= error;
+                        error = null;
+                    }
+
+                    break;
+                case OpKind.Put:
+                    error = CheckPut(op.Body, write);
+                    break;
+                case OpKind.Txn:
+                    error = Check(new TxnRequestView(op.Body), write, topLevel: false, out _);
+                    break;
+                default:
+                    break;
+            }
+
+            if (error is not null)
+            {
+                return error;
+            }
+        }
+
+        return null;
+    }
+
+    private EtcdError? CheckPut(ReadOnlySpan<byte> body, WriteTxn write)
+    {
+        _ = PutRequestView.TryParse(body, out PutRequestView put);
+        if (put.Lease != 0 && !leases.Exists(put.Lease))
+        {
+            return EtcdError.LeaseNotFound;
+        }
+
+        return (put.IgnoreValue || put.IgnoreLease) && !write.Exists(put.Key) ? EtcdError.KeyNotFound : null;
+    }
+
+    private void Run(TxnRequestView txn, WriteTxn write, ArrayBufferWriter<byte>? body, int depth)
+    {
+        bool succeeded = _path.Take();
+        if (body is not null)
+        {
+            AnswerEncoding.NonZero(body, 2, succeeded ? 1UL : 0);
+        }
+
+        foreach (ReadOnlySpan<byte> message in txn.Branch(succeeded))
+        {
+            _ = RequestOpView.TryParse(message, out RequestOpView op);
+            ArrayBufferWriter<byte>? inner = body is null ? null : Scratch(2 * depth);
+            RunOp(op, write, inner, depth);
+            if (body is not null)
+            {
+                AppendResponse(body, op.Kind, inner!, depth);
+            }
+        }
+    }
+
+    private void RunOp(in RequestOpView op, WriteTxn write, ArrayBufferWriter<byte>? inner, int depth)
+    {
+        switch (op.Kind)
+        {
+            case OpKind.Range:
+                RunRange(op.Body, write, inner);
+                break;
+            case OpKind.Put:
+                RunPut(op.Body, write, inner);
+                break;
+            case OpKind.DeleteRange:
+                RunDelete(op.Body, write, inner, Scratch((2 * depth) + 1));
+                break;
+            case OpKind.Txn:
+                if (inner is not null)
+                {
+                    AnswerEncoding.Bytes(inner, 1, default);
+                }
+
+                Run(new TxnRequestView(op.Body), write, inner, depth + 1);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private static void RunRange(ReadOnlySpan<byte> request, WriteTxn write, ArrayBufferWriter<byte>? inner)
+    {
+        if (inner is null)
+        {
+            return;
+        }
+
+        _ = RangeRequestView.TryParse(request, out RangeRequestView range);
+        AnswerEncoding.InnerHeader(inner, write.Revision);
+        var sink = new KeyValueFieldSink(inner, 2);
+        RangeResult result = write.Range(range, ref sink);
+        AnswerEncoding.RangeEnd(inner, result);
+    }
+
+    private static void RunPut(ReadOnlySpan<byte> request, WriteTxn write, ArrayBufferWriter<byte>? inner)
+    {
+        _ = PutRequestView.TryParse(request, out PutRequestView put);
+        MvccStatus status = write.Put(put, out ReadOnlySpan<byte> previous);
+        Observe.Invariant.Check(status == MvccStatus.Ok, "a put that passed the checks of its txn succeeds");
+        if (inner is not null)
+        {
+            AnswerEncoding.InnerHeader(inner, write.Revision);
+            if (!previous.IsEmpty)
+            {
+                AnswerEncoding.Bytes(inner, 2, previous);
+            }
+        }
+    }
+
+    private static void RunDelete(
+        ReadOnlySpan<byte> request, WriteTxn write, ArrayBufferWriter<byte>? inner, ArrayBufferWriter<byte> previous)
+    {
+        _ = DeleteRangeRequestView.TryParse(request, out DeleteRangeRequestView delete);
+        previous.ResetWrittenCount();
+        var sink = new KeyValueFieldSink(previous, 3);
+        long deleted = write.DeleteRange(new KeyRange(delete.Key, delete.RangeEnd),
+            delete.PrevKv && inner is not null, ref sink);
+        if (inner is not null)
+        {
+            AnswerEncoding.InnerHeader(inner, write.Revision);
+            AnswerEncoding.NonZero(inner, 2, (ulong)deleted);
+            inner.Write(previous.WrittenSpan);
+        }
+    }
+
+    private void AppendResponse(ArrayBufferWriter<byte> body, OpKind kind, ArrayBufferWriter<byte> inner, int depth)
+    {
+        // ResponseOp{oneof} wraps the answer; its field numbers are those of RequestOp.
+        ArrayBufferWriter<byte> wrapped = Scratch((2 * depth) + 1);
+        if (kind != OpKind.None)
+        {
+            AnswerEncoding.Bytes(wrapped, (int)kind, inner.WrittenSpan);
+        }
+
+        AnswerEncoding.Bytes(body, 3, wrapped.WrittenSpan);
+    }
+
+    private ArrayBufferWriter<byte> Scratch(int level)
+    {
+        while (_scratch.Count <= level)
+        {
+            _scratch.Add(new ArrayBufferWriter<byte>());
+        }
+
+        _scratch[level].ResetWrittenCount();
+        return _scratch[level];
+    }
+}
