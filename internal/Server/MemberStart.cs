@@ -1,7 +1,6 @@
 // Puts one member together from its disk (spec storage §1.2–§1.3, §3.6, §4.4): directories, log, db, leases, index, raft.
 // What the files hold and this build does not have ends the start with a sentence. Start-up thread only.
 using EtcdAot.Backend;
-using EtcdAot.Lease;
 using EtcdAot.Members;
 using EtcdAot.Mvcc;
 using EtcdAot.Observe;
@@ -15,11 +14,20 @@ using EtcdAot.Wire.Codecs;
 namespace EtcdAot.Server;
 
 /// <summary>The seams that a member runs on.</summary>
-public sealed record MemberSeams(IDisk Disk, IClock Clock, IRandomness Randomness, IFatalExit Exit, Log Log);
+/// <param name="Disk">Files.</param>
+/// <param name="Clock">Time.</param>
+/// <param name="Randomness">For elections and names of temporary files.</param>
+/// <param name="Exit">The end of the member.</param>
+/// <param name="Log">Its log.</param>
+/// <param name="Pause">Lets so many nanoseconds pass; only before the member runs.</param>
+public sealed record MemberSeams(
+    IDisk Disk, IClock Clock, IRandomness Randomness, IFatalExit Exit, Log Log, Action<long> Pause);
 
 /// <summary>Starts members.</summary>
 public sealed class MemberStart
 {
+    private const string LockedText = "timeout";
+
     private readonly ServerOptions _options;
     private readonly MemberSeams _seams;
     private readonly FatalEnd _fatal;
@@ -108,7 +116,7 @@ public sealed class MemberStart
                 return null;
             }
 
-            if (error != BackendStore.LockedText)
+            if (error != LockedText)
             {
                 return new StartFailure("failed to open database", error!, IsPanic: true);
             }
@@ -121,7 +129,7 @@ public sealed class MemberStart
                     .With("took", GoDuration.Text(_seams.Clock.MonotonicNanos - began)).Write();
             }
 
-            Pause.For(retryNanos);
+            _seams.Pause(retryNanos);
         }
     }
 
@@ -168,7 +176,7 @@ public sealed class MemberStart
         var keeper = new MembershipKeeper(membership, log.Tree, backend, log.MemberId, _log);
         var readers = new ReaderRegistry();
         var alarms = new Alarms();
-        var leases = new LeaseKeeper(_options, backend, _seams.Clock, ids);
+        var leases = new LeaseKeeper();
         if (!alarms.TryRestore(backend.Snapshot, out string problem) || !leases.TryRestore(backend.Snapshot, out problem))
         {
             return new StartFailure("failed to restore", problem, IsPanic: true);

@@ -43,7 +43,7 @@ public sealed partial class RaftLoop : Actor
         _options = parts.Options;
         _raft = parts.Raft;
         _log = parts.LogWriter;
-        _applier = parts.Applier;
+        _applier = new Applier(parts);
         _fatal = parts.Fatal;
         _lines = parts.Log;
         _tickNanos = _options.TickMillis * 1_000_000L;
