@@ -13,7 +13,6 @@ internal static class WalFixture
     public const string Directory = "/d/member/wal";
     public static readonly WalSnapshot Start = new(0, 0, null);
     public static readonly WalMetadata Identity = new(0x1234, 0x5678);
-    private static readonly SlabArena Arena = new(1 << 20);
 
     public static WalOptions Options(IDisk disk, long segmentBytes = 64 * 1024)
     {
@@ -47,7 +46,9 @@ internal static class WalFixture
 
     public static LogEntry Entry(ulong index, ulong term = 1, int size = 100)
     {
-        SlabSlice data = Arena.Rent(size, out Span<byte> bytes);
+        // A slab of its own: test classes run side by side.
+        var data = new SlabSlice(NativeSlab.Allocate(size), 0, size);
+        Span<byte> bytes = data.Slab!.Span;
         for (int i = 0; i < size; i++)
         {
             bytes[i] = (byte)((index * 131) + (ulong)(i * 7) + term);

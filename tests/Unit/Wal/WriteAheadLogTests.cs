@@ -76,7 +76,7 @@ public class WriteAheadLogTests
         Assert.True(end);
 
         // The closed segment ends with its content.
-        Assert.NotEqual(0, disk.Bytes(First).Length);
+        Assert.NotEmpty(disk.Bytes(First));
         Assert.True(disk.Bytes(First).Length < 64 * 1024);
     }
 

@@ -11,8 +11,6 @@ namespace EtcdAot.Tests.Unit.Wire;
 /// the presence flavour, write bytes the generated classes read back, and never throw on hostile bytes.</summary>
 public class RaftCodecTests
 {
-    private static readonly SlabArena Arena = new();
-
     private static readonly Gen<Raftpb.ConfState> AnyConfState = Gen.Select(
         Gen.ULong.Array[0, 4], Gen.ULong.Array[0, 3], Gen.ULong.Array[0, 2], Gen.ULong.Array[0, 2], Gen.Bool,
         (v, l, o, n, a) =>
@@ -31,9 +29,10 @@ public class RaftCodecTests
         Gen.Select(Gen.Int[0, 2], Gen.ULong, Gen.ULong, Gen.Byte.Array[0, 200]).Sample(
             (kind, term, index, data) =>
             {
+                using var arena = new SlabArena(1024);
                 var entry = new LogEntry
                 {
-                    Kind = (EntryKind)kind, Term = term, Index = index, Data = Arena.Copy(data),
+                    Kind = (EntryKind)kind, Term = term, Index = index, Data = arena.Copy(data),
                 };
                 byte[] ours = new byte[EntryView.SizeOf(entry)];
                 var writer = new ProtoWriter(ours);
