@@ -26,4 +26,7 @@ public static class WalLimits
 
     /// <summary>Segments kept by default (--max-wals).</summary>
     public const int DefaultMaxFiles = 5;
+
+    /// <summary>A .snap file claiming more is set aside: it holds the v2 tree, a few kilobytes in practice.</summary>
+    public const long MaxSnapBytes = 1L << 30;
 }

@@ -486,7 +486,9 @@ internal sealed class FaultyDisk : IDisk
             }
             else if (disk.Dead && !dead && disk._tear is not null)
             {
-                node.Write(source[..disk._tear.Next(source.Length + 1)], offset);
+                // A write tears at a sector's edge: what was copied of it before the end is whole sectors.
+                long edge = (offset + disk._tear.Next(source.Length + 1)) / Sector * Sector;
+                node.Write(source[..(int)Math.Max(0, edge - offset)], offset);
             }
 
             return e;
