@@ -3,7 +3,6 @@ using EtcdAot.Sys;
 using EtcdAot.Tests.Unit.Sys;
 using EtcdAot.Wal;
 using EtcdAot.Wire;
-using EtcdAot.Wire.Codecs;
 
 namespace EtcdAot.Tests.Unit.Wal;
 

@@ -1,4 +1,3 @@
-using EtcdAot.Sys;
 using EtcdAot.Tests.Unit.Sys;
 using EtcdAot.Wal;
 using EtcdAot.Wire;
