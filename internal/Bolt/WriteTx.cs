@@ -15,6 +15,9 @@ public sealed unsafe class WriteTx
 {
     private const int PooledNodes = 256;
 
+    // What stands for a new bucket in the root tree until the commit lays the bucket out.
+    private static readonly byte[] EmptyBucket = new byte[Bucket.HeaderSize + Page.HeaderSize];
+
     private readonly Db _db;
     private readonly List<WriteBucket> _buckets = [];
     private readonly List<DirtyRun> _dirty = [];
@@ -248,8 +251,6 @@ public sealed unsafe class WriteTx
         _dirty.Add(new DirtyRun(id, (nint)memory, pages));
         return id;
     }
-
-    private static ReadOnlySpan<byte> EmptyBucket => new byte[Bucket.HeaderSize + Page.HeaderSize];
 
     private void End()
     {

@@ -1,6 +1,5 @@
 using System.Text;
 using EtcdAot.Bolt;
-using EtcdAot.Sys;
 
 namespace EtcdAot.Tests.Unit.Bolt;
 
