@@ -1,6 +1,5 @@
 // What leaves an HTTP/2 connection: header blocks, DATA under flow control, the queues of streams that must wait, and
 // the client's opening of streams. Straight into the output buffer when windows allow; no allocation then.
-using EtcdAot.Http.Hpack;
 using EtcdAot.Observe;
 
 namespace EtcdAot.Http.H2;

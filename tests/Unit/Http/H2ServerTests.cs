@@ -174,7 +174,7 @@ public class H2ServerTests
         }
 
         Assert.Equal((100_000 - 65535 - 16384 - 7232, 50_000 - 16384), (a, b));
-        Assert.Equal(["1 request /p.S/M", "3 request /p.S/M", "3 writable", "1 writable"],
+        Assert.Equal(["1 request /p.S/M", "3 request /p.S/M", "1 writable", "3 writable"],
             h2.Events);
     }
 
