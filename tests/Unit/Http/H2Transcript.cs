@@ -3,7 +3,6 @@ using System.Text;
 using EtcdAot.Http;
 using EtcdAot.Http.H2;
 using EtcdAot.Http.Hpack;
-using EtcdAot.Net;
 
 namespace EtcdAot.Tests.Unit.Http;
 
