@@ -285,6 +285,11 @@ public sealed partial class H2Connection
             return;
         }
 
+        if (ack)
+        {
+            OnSettingsAcked();
+        }
+
         bool first = !_settingsSeen;
         _settingsSeen = true;
         if (!ack)

@@ -35,7 +35,7 @@ public sealed partial class H2Connection
         }
 
         H2Stream stream = RentStream();
-        stream.Start(_nextStreamId, _peerStreamWindow, _options.StreamWindow);
+        stream.Start(_nextStreamId, _peerStreamWindow, FirstReceiveWindow);
         _nextStreamId += 2;
         stream.Handler = handler;
         _streams.Add(stream);

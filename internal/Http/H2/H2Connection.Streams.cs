@@ -14,6 +14,7 @@ public sealed partial class H2Connection
         Final,
     }
 
+    private bool _settingsAcked;
     private long _connectionReceiveWindow;
     private long _connectionOwed;
     private long _validGeneration = -1;
@@ -22,6 +23,11 @@ public sealed partial class H2Connection
     private bool _goAwayReceived;
 
     private static ReadOnlySpan<byte> DrainPing => [1, 6, 1, 8, 0, 3, 3, 9];
+
+    /// <summary>Until the peer has acked our SETTINGS it may go by the default, when ours is smaller.</summary>
+    private long FirstReceiveWindow => _settingsAcked
+        ? _options.StreamWindow
+        : Math.Max(_options.StreamWindow, H2Protocol.DefaultWindow);
 
     /// <summary>A drain deadline or the ack of its ping: the next step of a graceful shutdown.</summary>
     internal void DrainStep()
@@ -54,12 +60,17 @@ public sealed partial class H2Connection
             return; // nothing more can come, so credit would be waste
         }
 
-        stream.ReceiveOwed += bytes;
-        if (stream.ReceiveOwed >= _options.StreamWindow / 4)
+        stream.Unconsumed -= bytes;
+        TopUp(stream);
+    }
+
+    /// <summary>Brings the window back to its size less what is not consumed, once a quarter is missing.</summary>
+    private void TopUp(H2Stream stream)
+    {
+        long missing = _options.StreamWindow - Math.Max(stream.Unconsumed, 0) - stream.ReceiveWindow;
+        if (missing >= _options.StreamWindow / 4)
         {
-            long room = _options.StreamWindow - stream.ReceiveWindow;
-            GiveCredit(stream, Math.Min(stream.ReceiveOwed, room));
-            stream.ReceiveOwed = 0;
+            GiveCredit(stream, missing);
         }
     }
 
@@ -68,6 +79,25 @@ public sealed partial class H2Connection
         if (!stream.Closed && !stream.RemoteEnded)
         {
             GiveCredit(stream, bytes - stream.ReceiveWindow);
+        }
+    }
+
+    private void OnSettingsAcked()
+    {
+        if (_settingsAcked)
+        {
+            return;
+        }
+
+        long change = _options.StreamWindow - FirstReceiveWindow;
+        _settingsAcked = true;
+        foreach (H2Stream? stream in _streams.Slots)
+        {
+            if (stream is not null)
+            {
+                stream.ReceiveWindow += change;
+                TopUp(stream);
+            }
         }
     }
 
@@ -146,7 +176,7 @@ public sealed partial class H2Connection
         }
 
         H2Stream stream = RentStream();
-        stream.Start(streamId, _peerStreamWindow, _options.StreamWindow);
+        stream.Start(streamId, _peerStreamWindow, FirstReceiveWindow);
         stream.RemoteEnded = endOfStream;
         stream.ContentLeft = _validFields.ContentLength;
         _streams.Add(stream);
@@ -253,6 +283,7 @@ public sealed partial class H2Connection
         }
 
         stream.ReceiveWindow -= length;
+        stream.Unconsumed += length;
         if (stream.ReceiveWindow < 0)
         {
             FailStream(stream, H2Error.FlowControlError);

@@ -16,10 +16,10 @@ internal sealed class H2Stream(H2Connection connection) : HttpStream
     /// <summary>Bytes we may still send; negative after the peer shrank its initial window.</summary>
     internal long SendWindow;
 
-    /// <summary>Bytes the peer may still send, and those done with that it has not been told of.</summary>
+    /// <summary>Bytes the peer may still send, and those that came and are not done with.</summary>
     internal long ReceiveWindow;
 
-    internal long ReceiveOwed;
+    internal long Unconsumed;
 
     /// <summary>Body bytes still to come by the content-length field; -1 when there was none.</summary>
     internal long ContentLeft;
@@ -75,7 +75,7 @@ internal sealed class H2Stream(H2Connection connection) : HttpStream
         StreamId = id;
         SendWindow = sendWindow;
         ReceiveWindow = receiveWindow;
-        ReceiveOwed = 0;
+        Unconsumed = 0;
         ContentLeft = -1;
         RemoteEnded = false;
         LocalEnding = false;

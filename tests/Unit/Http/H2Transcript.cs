@@ -77,6 +77,7 @@ internal sealed class H2Transcript : IStreamAcceptor, IH2Events
         {
             Send(H2Protocol.Preface);
             SendSettings();
+            SendFrame(FrameType.Settings, FrameFlags.Ack, 0, []);
             Assert.Equal(FrameType.Settings, Next().Type);
             Assert.Equal(FrameType.WindowUpdate, Next().Type);
             Expect(FrameType.Settings, 0, FrameFlags.Ack);
