@@ -7,6 +7,10 @@ public abstract class HeaderBlock
 {
     public abstract int Count { get; }
 
+    /// <summary>Blocks of one connection with the same generation hold the same fields: what was looked up for the
+    /// last one need not be looked up again. Never 0 for a decoded block.</summary>
+    public long Generation { get; protected set; }
+
     public abstract ReadOnlySpan<byte> Name(int index);
 
     public abstract ReadOnlySpan<byte> Value(int index);
@@ -33,6 +37,12 @@ public sealed class HeaderSet(params (byte[] Name, byte[] Value)[] fields)
 {
     /// <summary>The fields in the order in which they are sent.</summary>
     public (byte[] Name, byte[] Value)[] Fields { get; } = fields;
+
+    /// <summary>Size in the sense of SETTINGS_MAX_HEADER_LIST_SIZE: name + value + 32 for each field.</summary>
+    public int ListSize { get; } = fields.Sum(f => f.Name.Length + f.Value.Length + 32);
+
+    /// <summary>Bytes that suffice for any HPACK encoding of the set, size updates included.</summary>
+    public int EncodedSizeMax { get; } = 12 + fields.Sum(f => f.Name.Length + f.Value.Length + 18);
 }
 
 /// <summary>Decides what serves a new stream; one for each listener.</summary>
