@@ -7,7 +7,7 @@ namespace EtcdAot.Tests.Unit.Bolt;
 /// at a crash, sector by sector, as the seed says.</summary>
 internal sealed unsafe class CrashDisk : IDisk, IDisposable
 {
-    private const long Capacity = 64 << 20;
+    private const long Capacity = 32 << 20;
     private const int Sector = 512;
     private readonly byte* _memory = (byte*)NativeMemory.AllocZeroed((nuint)Capacity);
     private readonly List<(long Offset, byte[] Bytes)> _unsynced = [];
@@ -167,7 +167,12 @@ internal sealed unsafe class CrashDisk : IDisk, IDisposable
             Errno e = disk.Step(call);
             if (!e.Failed)
             {
-                disk._synced = disk.Written.ToArray();
+                Array.Resize(ref disk._synced, (int)disk._length);
+                foreach ((long offset, byte[] bytes) in disk._unsynced)
+                {
+                    bytes.CopyTo(disk._synced, offset);
+                }
+
                 disk._unsynced.Clear();
             }
 
