@@ -3,8 +3,8 @@ using EtcdAot.Sys;
 
 namespace EtcdAot.Tests.Unit.Bolt;
 
-/// <summary>A disk with one file in memory. What is written shows in the map at once; what was not synced is lost, kept or torn
-/// at a crash, sector by sector, as the seed says.</summary>
+/// <summary>A disk with one file in memory. What is written shows in the map at once; what was not synced is
+/// lost, kept or torn at a crash, sector by sector, as the seed says.</summary>
 internal sealed unsafe class CrashDisk : IDisk, IDisposable
 {
     private const long Capacity = 32 << 20;
@@ -38,7 +38,8 @@ internal sealed unsafe class CrashDisk : IDisk, IDisposable
         _exists = true;
     }
 
-    /// <summary>Power failure: the synced image plus a drawn part of the rest, in order, torn at sectors.</summary>
+    /// <summary>Power failure: the synced image plus a drawn part of the rest, in order, torn at
+    /// sectors.</summary>
     public void Crash(Random random)
     {
         byte[] image = new byte[Math.Max(_length, _synced.Length)];

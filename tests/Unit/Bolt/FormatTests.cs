@@ -7,8 +7,8 @@ using EtcdAot.Sys;
 
 namespace EtcdAot.Tests.Unit.Bolt;
 
-/// <summary>Goal: the bytes are bbolt's. Golden vectors, files that real etcd wrote (hashes as its own tools print them), the
-/// order of the commit, and the copies.</summary>
+/// <summary>Goal: the bytes are bbolt's. Golden vectors, files that real etcd wrote (hashes as its own tools
+/// print them), the order of the commit, and the copies.</summary>
 public class FormatTests
 {
     private static readonly DbOptions Options = new() { PageSize = 4096, ReserveBytes = 64 << 20 };
@@ -202,6 +202,79 @@ public class FormatTests
         Assert.Empty(compact.Check());
         Assert.Equal(StatusHash.Of(db.Current), StatusHash.Of(compact.Current));
         Assert.True(compact.InUseBytes <= db.InUseBytes, $"{compact.InUseBytes} > {db.InUseBytes}");
+    }
+
+    [Fact]
+    public void WithEpochsAnOldStateStaysUntilItIsReleased()
+    {
+        using var disk = new CrashDisk();
+        using Db db = Open(disk, Options with { ReadersByEpoch = true });
+        Fill(db, "key", 2000, 100);
+        ReadSnapshot old = db.Current;
+        StatusHash before = StatusHash.Of(old);
+        for (int round = 0; round < 5; round++)
+        {
+            Fill(db, "key", 100, 100);
+        }
+
+        Assert.Equal(before, StatusHash.Of(old));
+        Assert.True(db.PendingFreeBytes > 0);
+        db.ReleasePendingBefore(old.TxId);
+        Assert.True(db.PendingFreeBytes > 0);
+        Assert.Equal(before, StatusHash.Of(old));
+        db.ReleasePendingBefore(ulong.MaxValue);
+        Assert.Equal(0, db.PendingFreeBytes);
+        Assert.Equal(db.Current.TxId, db.OldestReader);
+        Assert.Empty(db.Check());
+    }
+
+    [Fact]
+    public void ARolledBackTransactionLeavesNoTrace()
+    {
+        using var disk = new CrashDisk();
+        using Db db = Open(disk);
+        Fill(db, "key", 2000, 100);
+        int calls = disk.Calls.Count;
+        Assert.False(db.Begin(out WriteTx? tx).Failed);
+        Assert.False(tx!.DeleteBucket("key"u8).Failed);
+        Assert.False(tx.CreateBucketIfNotExists("other"u8, out WriteBucket? other).Failed);
+        tx.Rollback();
+        Assert.Equal(BoltError.TxClosed, other!.Put("k"u8, "v"u8));
+        Assert.Equal(BoltError.TxClosed, tx.Commit());
+        Assert.Equal(calls, disk.Calls.Count);
+        Assert.Equal(2000, StatusHash.Of(db.Current).Keys);
+        Assert.Empty(db.Check());
+    }
+
+    [Fact]
+    public void BoundsOfKeysAndNamesAreBbolts()
+    {
+        using var disk = new CrashDisk();
+        using Db db = Open(disk);
+        Assert.False(db.Begin(out WriteTx? tx).Failed);
+        Assert.Equal("bucket name required", tx!.CreateBucketIfNotExists(default, out _).Text);
+        Assert.Equal("bucket not found", tx.DeleteBucket("none"u8).Text);
+        Assert.False(tx.CreateBucketIfNotExists("b"u8, out WriteBucket? bucket).Failed);
+        Assert.Equal("key required", bucket!.Put(default, "v"u8).Text);
+        Assert.Equal("key too large", bucket.Put(new byte[32769], "v"u8).Text);
+        Assert.False(bucket.Put(new byte[32768], default).Failed);
+        Assert.False(tx.Commit().Failed);
+        Assert.True(db.Current.TryBucket("b"u8, out Bucket read));
+        Assert.True(read.TryGet(new byte[32768], out ReadOnlySpan<byte> empty));
+        Assert.True(empty.IsEmpty);
+    }
+
+    [Fact]
+    public void AFullDiskIsAnErrorWithBboltsTextAndEndsWriting()
+    {
+        using var disk = new CrashDisk { Failure = Errno.NoSpace };
+        using Db db = Open(disk);
+        Assert.False(db.Begin(out WriteTx? tx).Failed);
+        Assert.False(tx!.CreateBucketIfNotExists("b"u8, out _).Failed);
+        disk.FailAfter = 0;
+        Assert.Equal("file resize error: truncate /d/db: no space left on device", tx.Commit().Text);
+        Assert.Equal("file resize error: truncate /d/db: no space left on device", db.Begin(out _).Text);
+        Assert.Equal(1UL, db.Current.TxId);
     }
 
     [Fact]

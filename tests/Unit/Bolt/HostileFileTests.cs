@@ -4,8 +4,8 @@ using EtcdAot.Bolt;
 
 namespace EtcdAot.Tests.Unit.Bolt;
 
-/// <summary>Goal: no file, however damaged, ends in an exception, a fault or a hang. Either it opens and can be walked, checked
-/// and written, or there is an error that says where.</summary>
+/// <summary>Goal: no file, however damaged, ends in an exception, a fault or a hang. Either it opens and can
+/// be walked, checked and written, or there is an error that says where.</summary>
 public class HostileFileTests
 {
     private static readonly DbOptions Options = new() { PageSize = 4096, ReserveBytes = 64 << 20, GrowStep = 0 };
