@@ -1,5 +1,5 @@
-// An expected failure of the bolt file as a value: bbolt's own texts (spec storage §2.2, §2.3, §2.12, §10a.1).
-// Immutable; any thread.
+// An expected failure of the bolt file as a value: bbolt's own texts (spec storage §2.2, §2.3, §2.12,
+// §10a.1). Immutable; any thread.
 using EtcdAot.Sys;
 
 namespace EtcdAot.Bolt;
@@ -10,7 +10,8 @@ public readonly record struct BoltError(string? Text)
 {
     public static readonly BoltError Ok;
 
-    /// <summary>Another process holds the file's lock; the caller tries again (bbolt's text for it is `timeout`).</summary>
+    /// <summary>Another process holds the file's lock; the caller tries again (bbolt's text for it is
+    /// `timeout`).</summary>
     public static readonly BoltError Locked = new("timeout");
 
     public static readonly BoltError Invalid = new("invalid database");

@@ -1,11 +1,13 @@
-// A bucket as one meta sees it: a tree of pages, or the miniature page of an inline bucket (spec storage §2.6).
-// Immutable value; any thread, as long as the snapshot's pages are kept (Db.Pin or the owner's epochs).
+// A bucket as one meta sees it: a tree of pages, or the miniature page of an inline bucket (spec storage
+// §2.6). Immutable value; any thread, as long as the snapshot's pages are kept (Db.Pin or the owner's
+// epochs).
 using System.Buffers.Binary;
 using EtcdAot.Observe;
 
 namespace EtcdAot.Bolt;
 
-/// <summary>A bucket for reading. Spans it returns lie in the map and live as long as the snapshot is kept.</summary>
+/// <summary>A bucket for reading. Spans it returns lie in the map and live as long as the snapshot is
+/// kept.</summary>
 public readonly unsafe struct Bucket
 {
     /// <summary>Bytes of a bucket's value before an inline page: root page id, sequence.</summary>
@@ -40,7 +42,8 @@ public readonly unsafe struct Bucket
 
     internal Page RootPage => RootId != 0 ? _pages.Get(RootId) : new Page(_inline, _inlineBytes);
 
-    /// <summary>Reads a bucket's value; false when it is no bucket value or its inline page is unsound.</summary>
+    /// <summary>Reads a bucket's value; false when it is no bucket value or its inline page is
+    /// unsound.</summary>
     internal static bool TryParse(Pages pages, ReadOnlySpan<byte> value, out Bucket bucket)
     {
         bucket = default;
@@ -66,7 +69,8 @@ public readonly unsafe struct Bucket
         }
     }
 
-    /// <summary>Finds a value. False when the key is absent or names a nested bucket. Allocates nothing.</summary>
+    /// <summary>Finds a value. False when the key is absent or names a nested bucket. Allocates
+    /// nothing.</summary>
     public bool TryGet(ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value)
     {
         value = default;

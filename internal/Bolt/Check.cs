@@ -1,4 +1,5 @@
-// The integrity check of an open file in bbolt's steps and words (spec storage §2.11). Offline tools and tests; reads only.
+// The integrity check of an open file in bbolt's steps and words (spec storage §2.11). Offline tools and
+// tests; reads only.
 using System.Runtime.CompilerServices;
 
 namespace EtcdAot.Bolt;
@@ -84,7 +85,8 @@ internal static unsafe class Check
         }
     }
 
-    /// <summary>Our own free and pending pages and the reached ones are all there are: nothing leaks while running.</summary>
+    /// <summary>Our own free and pending pages and the reached ones are all there are: nothing leaks while
+    /// running.</summary>
     private static void CheckAccount(Db db, TreeWalk walk, List<string> errors)
     {
         if (errors.Count > 0)
@@ -101,8 +103,8 @@ internal static unsafe class Check
         long known = reached + db.Freelist.FreePages + db.Freelist.PendingPages;
         if (known != (long)db.Current.Meta.HighWaterMark)
         {
-            errors.Add($"{reached} reached, {db.Freelist.FreePages} free and {db.Freelist.PendingPages} pending pages "
-                + $"are not the {db.Current.Meta.HighWaterMark} of the file");
+            errors.Add($"{reached} reached, {db.Freelist.FreePages} free and "
+                + $"{db.Freelist.PendingPages} pending pages are not the {db.Current.Meta.HighWaterMark} of the file");
         }
     }
 }

@@ -1,5 +1,6 @@
-// Copies all buckets into a fresh file without holes, in key order, in bounded steps (spec storage §4.9): offline
-// defragmentation. Owned by the actor that owns both files. Never touches the source; renaming is the caller's affair.
+// Copies all buckets into a fresh file without holes, in key order, in bounded steps (spec storage §4.9):
+// offline defragmentation. Owned by the actor that owns both files. Never touches the source; renaming is the
+// caller's affair.
 using EtcdAot.Observe;
 
 namespace EtcdAot.Bolt;
@@ -43,7 +44,8 @@ public sealed class CompactCopy : IDisposable
     /// <summary>True when all is copied and committed.</summary>
     public bool Done { get; private set; }
 
-    /// <summary>Copies up to <paramref name="maxKeys"/> entries. Buckets within buckets are refused: etcd has none.</summary>
+    /// <summary>Copies up to <paramref name="maxKeys"/> entries. Buckets within buckets are refused: etcd has
+    /// none.</summary>
     public BoltError Step(int maxKeys)
     {
         for (int i = 0; i < maxKeys && !Done; i++)
@@ -135,7 +137,8 @@ public sealed class CompactCopy : IDisposable
         }
 
         _ = _entries.Next();
-        return _tx!.Operations >= KeysPerCommit || _tx.PendingBytes >= BytesPerCommit ? Commit() : BoltError.Ok;
+        bool full = _tx!.Operations >= KeysPerCommit || _tx.PendingBytes >= BytesPerCommit;
+        return full ? Commit() : BoltError.Ok;
     }
 
     private BoltError Commit()

@@ -1,5 +1,5 @@
-// Walks a bucket's keys forward in order. A value type with its own stack: no allocation. One user at a time; lives as long
-// as its snapshot's pages are kept. Never writes.
+// Walks a bucket's keys forward in order. A value type with its own stack: no allocation. One user at a time;
+// lives as long as its snapshot's pages are kept. Never writes.
 using System.Runtime.CompilerServices;
 using EtcdAot.Observe;
 
@@ -38,7 +38,8 @@ public struct Cursor
         return Settle();
     }
 
-    /// <summary>Goes to the first entry with a key not below <paramref name="key"/>; false when there is none.</summary>
+    /// <summary>Goes to the first entry with a key not below <paramref name="key"/>; false when there is
+    /// none.</summary>
     public bool Seek(ReadOnlySpan<byte> key)
     {
         _depth = 0;

@@ -1,12 +1,14 @@
-// Opening: lock, new file, page size, choice of the meta, the map, and the walk that finds the free pages and makes later
-// reading safe (spec storage §2.2, §2.3, §2.8). Every byte is hostile here; every failure is an error with bbolt's text.
+// Opening: lock, new file, page size, choice of the meta, the map, and the walk that finds the free pages and
+// makes later reading safe (spec storage §2.2, §2.3, §2.8). Every byte is hostile here; every failure is an
+// error with bbolt's text.
 using EtcdAot.Sys;
 
 namespace EtcdAot.Bolt;
 
 public sealed unsafe partial class Db
 {
-    /// <summary>Opens or creates a file. <see cref="BoltError.Locked"/> when another holds its lock: try again later.</summary>
+    /// <summary>Opens or creates a file. <see cref="BoltError.Locked"/> when another holds its lock: try
+    /// again later.</summary>
     public static BoltError Open(IDisk disk, string path, DbOptions options, out Db? db)
     {
         db = null;
@@ -26,7 +28,8 @@ public sealed unsafe partial class Db
         return error;
     }
 
-    /// <summary>Checks the whole file (spec storage §2.11); bbolt's messages, at most <paramref name="maxErrors"/>.</summary>
+    /// <summary>Checks the whole file (spec storage §2.11); bbolt's messages, at most
+    /// <paramref name="maxErrors"/>.</summary>
     public List<string> Check(int maxErrors = 1000) => Bolt.Check.Run(this, maxErrors);
 
     /// <summary>The four pages of a new file (spec storage §2.2).</summary>
@@ -91,7 +94,8 @@ public sealed unsafe partial class Db
         if (!errno.Failed)
         {
             // The name must be there after a power failure, before anything depends on it (DESIGN 4.5 d).
-            errno = disk.SyncDirectory(System.IO.Path.GetDirectoryName(file.Path) is { Length: > 0 } d ? d : ".");
+            string? directory = System.IO.Path.GetDirectoryName(file.Path);
+            errno = disk.SyncDirectory(string.IsNullOrEmpty(directory) ? "." : directory);
         }
 
         return errno.Failed ? new BoltError(errno.ToString()) : BoltError.Ok;
@@ -170,7 +174,8 @@ public sealed unsafe partial class Db
         db = null;
         if (meta.HighWaterMark < 3 || meta.HighWaterMark > (ulong)(length / meta.PageSize))
         {
-            return new BoltError($"{file.Path}: high water mark {meta.HighWaterMark} does not fit a file of {length} bytes");
+            return new BoltError(
+                $"{file.Path}: high water mark {meta.HighWaterMark} does not fit a file of {length} bytes");
         }
 
         Errno errno = file.Map(Math.Max(options.ReserveBytes, MapLength(length)), out IFileMap? map);
@@ -181,11 +186,14 @@ public sealed unsafe partial class Db
             return new BoltError(errno.ToString());
         }
 
-        var opened = new Db(options, file, map!, length, meta);
+        // The walk reads it all; asked for at once it comes in as one sequential read (etcd maps with
+        // MAP_POPULATE).
+        map!.Populate(0, (long)meta.HighWaterMark * meta.PageSize);
+        var opened = new Db(options, file, map, length, meta);
         BoltError error = opened.FindFreePages();
         if (error.Failed)
         {
-            map!.Dispose();
+            map.Dispose();
             return error;
         }
 
@@ -194,8 +202,8 @@ public sealed unsafe partial class Db
         return BoltError.Ok;
     }
 
-    /// <summary>Marks what the meta reaches; the rest below the high-water mark is free. A stored freelist is not needed for
-    /// that; its pages become free with the first commit.</summary>
+    /// <summary>Marks what the meta reaches; the rest below the high-water mark is free. A stored freelist is
+    /// not needed for that; its pages become free with the first commit.</summary>
     private BoltError FindFreePages()
     {
         Meta meta = Current.Meta;
@@ -235,7 +243,8 @@ public sealed unsafe partial class Db
         return BoltError.Ok;
     }
 
-    /// <summary>The map covers whole pages of the machine; nothing behind the file's end is touched.</summary>
+    /// <summary>The map covers whole pages of the machine; nothing behind the file's end is
+    /// touched.</summary>
     private static long MapLength(long fileLength)
     {
         long page = Environment.SystemPageSize;

@@ -1,6 +1,7 @@
-// The open file: its map, its current meta, its free pages, and the way a commit reaches the disk (spec storage §2.9). Owned
-// by one actor (the writer); other threads read only ReadSnapshots that were handed to them and the map under those.
-// Never overwrites what a pinned or not yet released snapshot reaches; never moves the map (DESIGN 4.14).
+// The open file: its map, its current meta, its free pages, and the way a commit reaches the disk (spec
+// storage §2.9). Owned by one actor (the writer); other threads read only ReadSnapshots that were handed to
+// them and the map under those. Never overwrites what a pinned or not yet released snapshot reaches; never
+// moves the map (DESIGN 4.14).
 using System.Runtime.InteropServices;
 using EtcdAot.Observe;
 using EtcdAot.Sys;
@@ -44,7 +45,8 @@ public sealed unsafe partial class Db : IDisposable
     /// <summary>etcd's dbSize, bytes.</summary>
     public long SizeBytes => Current.SizeBytes;
 
-    /// <summary>etcd's dbSizeInUse, bytes: without free pages; pending ones count as used (spec storage §2.14).</summary>
+    /// <summary>etcd's dbSizeInUse, bytes: without free pages; pending ones count as used (spec storage
+    /// §2.14).</summary>
     public long InUseBytes => Current.SizeBytes - (Freelist.FreePages * PageSize);
 
     /// <summary>Bytes that wait for readers of old snapshots.</summary>
@@ -69,7 +71,8 @@ public sealed unsafe partial class Db : IDisposable
 
     internal IDiskFile File => _file;
 
-    /// <summary>Keeps the pages of a snapshot until Unpin. The id must still be readable: current, pinned, or not released.</summary>
+    /// <summary>Keeps the pages of a snapshot until Unpin. The id must still be readable: current, pinned, or
+    /// not released.</summary>
     public void Pin(ulong txId)
     {
         Invariant.Check(txId >= OldestReader && txId <= Current.TxId, "a pinned snapshot is still readable");
@@ -84,8 +87,8 @@ public sealed unsafe partial class Db : IDisposable
         ReleaseUnread();
     }
 
-    /// <summary>Says that no thread reads a snapshot older than <paramref name="txId"/> any more, but the pinned ones
-    /// (with <see cref="DbOptions.ReadersByEpoch"/>).</summary>
+    /// <summary>Says that no thread reads a snapshot older than <paramref name="txId"/> any more, but the
+    /// pinned ones (with <see cref="DbOptions.ReadersByEpoch"/>).</summary>
     public void ReleasePendingBefore(ulong txId)
     {
         _unreadBefore = Math.Max(_unreadBefore, Math.Min(txId, Current.TxId));
@@ -154,8 +157,8 @@ public sealed unsafe partial class Db : IDisposable
 
     private void ReleaseUnread() => Freelist.ReleasePendingThrough(OldestReader);
 
-    /// <summary>Step 5: the file covers one page more than the high-water mark; blocks are reserved, so that a full disk is an
-    /// error here and not a fault later.</summary>
+    /// <summary>Step 5: the file covers one page more than the high-water mark; blocks are reserved, so that
+    /// a full disk is an error here and not a fault later.</summary>
     private BoltError Grow(Meta meta)
     {
         long required = (long)(meta.HighWaterMark + 1) * meta.PageSize;
@@ -188,7 +191,8 @@ public sealed unsafe partial class Db : IDisposable
         return mapped.Failed ? new BoltError($"mmap error: {mapped}") : BoltError.Ok;
     }
 
-    /// <summary>Step 6: ascending page ids; what follows on in the file and in memory goes in one call.</summary>
+    /// <summary>Step 6: ascending page ids; what follows on in the file and in memory goes in one
+    /// call.</summary>
     private BoltError WriteDirty(List<WriteTx.DirtyRun> dirty)
     {
         const long MaxWrite = 1 << 30;
@@ -207,7 +211,8 @@ public sealed unsafe partial class Db : IDisposable
             long offset = (long)runs[i].Id * PageSize;
             for (long done = 0; done < bytes; done += MaxWrite)
             {
-                var part = new ReadOnlySpan<byte>((byte*)runs[i].Memory + done, (int)Math.Min(MaxWrite, bytes - done));
+                int length = (int)Math.Min(MaxWrite, bytes - done);
+                var part = new ReadOnlySpan<byte>((byte*)runs[i].Memory + done, length);
                 Errno errno = _file.WriteAt(part, offset + done);
                 if (errno.Failed)
                 {

@@ -33,7 +33,8 @@ public static class Limits
     /// <summary>Longest value, bytes (bbolt's MaxValueSize).</summary>
     public const int MaxValueBytes = int.MaxValue - 1;
 
-    /// <summary>Levels of one tree. A tree of two-way branches with this depth has 16 million leaves; deeper is damage.</summary>
+    /// <summary>Levels of one tree. A tree of two-way branches with this depth has 16 million leaves; deeper
+    /// is damage.</summary>
     public const int MaxDepth = 24;
 
     /// <summary>Buckets within buckets. etcd has one level; deeper than this is damage.</summary>

@@ -1,6 +1,7 @@
-// Which pages may be allocated: a bitmap, and a queue of pages that older metas may still reach (spec storage §2.8).
-// Owned by the writer. Kept in memory only: it is found by the walk at opening, and "none" is what etcd on Linux stores, so
-// none is what we store, at clean shutdown too: one form less on the disk, readable by every bbolt.
+// Which pages may be allocated: a bitmap, and a queue of pages that older metas may still reach (spec storage
+// §2.8). Owned by the writer. Kept in memory only: it is found by the walk at opening, and "none" is what
+// etcd on Linux stores, so none is what we store, at clean shutdown too: one form less on the disk, readable
+// by every bbolt.
 using System.Numerics;
 using EtcdAot.Observe;
 
@@ -47,7 +48,8 @@ internal sealed class Freelist
         _knownAbsent = int.MaxValue;
     }
 
-    /// <summary>Notes that transaction <paramref name="txId"/> (never below an earlier one) no longer needs the run.</summary>
+    /// <summary>Notes that transaction <paramref name="txId"/> (never below an earlier one) no longer needs
+    /// the run.</summary>
     public void AddPending(ulong txId, ulong id, ulong count)
     {
         _pending.Enqueue(new PendingRun(txId, id, count));

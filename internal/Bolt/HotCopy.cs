@@ -1,6 +1,6 @@
-// A byte copy of one committed state while writing goes on (spec storage §2.13; DESIGN 4.10): both metas, then the pages by
-// pread, in steps. Holds a pin by id and the file, no pointer into the map. Made and disposed by the writer's actor; Read may
-// be called from one other thread.
+// A byte copy of one committed state while writing goes on (spec storage §2.13; DESIGN 4.10): both metas,
+// then the pages by pread, in steps. Holds a pin by id and the file, no pointer into the map. Made and
+// disposed by the writer's actor; Read may be called from one other thread.
 using EtcdAot.Observe;
 using EtcdAot.Sys;
 
@@ -26,7 +26,8 @@ public sealed class HotCopy : IDisposable
         Length = db.Current.SizeBytes;
         db.Pin(TxId);
 
-        // Both metas lead to the same root; the second one is a transaction older, so that the first is chosen.
+        // Both metas lead to the same root; the second one is a transaction older, so that the first is
+        // chosen.
         Meta meta = db.Current.Meta;
         _metas = new byte[2 * meta.PageSize];
         meta.Write(_metas.AsSpan(0, meta.PageSize), 0);

@@ -1,14 +1,16 @@
-// The meta page: which tree is current (spec storage §2.2). Immutable value; any thread. Never trusts a byte before the
-// checksum has been compared.
+// The meta page: which tree is current (spec storage §2.2). Immutable value; any thread. Never trusts a byte
+// before the checksum has been compared.
 //
-//   16 u32 magic | 20 u32 version | 24 u32 pageSize | 28 u32 flags | 32 u64 root | 40 u64 sequence | 48 u64 freelist
+//   16 u32 magic | 20 u32 version | 24 u32 pageSize | 28 u32 flags | 32 u64 root | 40 u64 sequence | 48 u64
+// freelist
 //   56 u64 hwm | 64 u64 txid | 72 u64 FNV-1a over the 56 bytes at 16
 using System.Buffers.Binary;
 
 namespace EtcdAot.Bolt;
 
 /// <summary>The fields of a meta page.</summary>
-internal readonly record struct Meta(int PageSize, ulong Root, ulong Sequence, ulong Freelist, ulong HighWaterMark, ulong TxId)
+internal readonly record struct Meta(
+    int PageSize, ulong Root, ulong Sequence, ulong Freelist, ulong HighWaterMark, ulong TxId)
 {
     public const uint Magic = 0xED0CDAED;
     public const uint Version = 2;
@@ -21,7 +23,8 @@ internal readonly record struct Meta(int PageSize, ulong Root, ulong Sequence, u
 
     private const int Start = Page.HeaderSize;
 
-    /// <summary>Reads and validates in bbolt's order. <paramref name="page"/> starts at the page's header.</summary>
+    /// <summary>Reads and validates in bbolt's order. <paramref name="page"/> starts at the page's
+    /// header.</summary>
     public static BoltError Read(ReadOnlySpan<byte> page, out Meta meta)
     {
         meta = default;

@@ -1,5 +1,5 @@
-// A page in memory while it is being changed: its elements as an array of plain structs that point into the map or the
-// transaction's arena. Owned by the writer; pooled by the transaction. Holds no object for a key.
+// A page in memory while it is being changed: its elements as an array of plain structs that point into the
+// map or the transaction's arena. Owned by the writer; pooled by the transaction. Holds no object for a key.
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using EtcdAot.Observe;
@@ -79,7 +79,8 @@ internal sealed unsafe class Node
         }
 
         Count = 0;
-        // A batch of 10,000 appended keys fits without growing again; a rare larger one gives its memory back.
+        // A batch of 10,000 appended keys fits without growing again; a rare larger one gives its memory
+        // back.
         if (_items.Length > 16384)
         {
             _items = new Item[64];

@@ -1,5 +1,6 @@
-// One page of the file as it lies in the map: header, element table, data (spec storage §2.1, §2.4, §2.5). Reading only;
-// any thread. Every access is checked against the page's end, so that damage ends in an error and not in a fault.
+// One page of the file as it lies in the map: header, element table, data (spec storage §2.1, §2.4, §2.5).
+// Reading only; any thread. Every access is checked against the page's end, so that damage ends in an error
+// and not in a fault.
 //
 //   0 u64 id | 8 u16 flags | 10 u16 count | 12 u32 overflow | 16 elements of 16 bytes | keys and values
 //   leaf element   u32 flags | u32 pos | u32 ksize | u32 vsize        pos counts from the element itself,
@@ -80,7 +81,8 @@ internal readonly unsafe struct Page(byte* at, long bytes)
     /// <summary>The child of element <paramref name="i"/> of a branch.</summary>
     public ulong Child(int i) => Unsafe.ReadUnaligned<ulong>(Element(i) + 8);
 
-    /// <summary>First element of a leaf whose key is not below <paramref name="key"/>; Count when there is none.</summary>
+    /// <summary>First element of a leaf whose key is not below <paramref name="key"/>; Count when there is
+    /// none.</summary>
     public int LowerBound(ReadOnlySpan<byte> key, out bool exact)
     {
         int low = 0;
@@ -111,7 +113,8 @@ internal readonly unsafe struct Page(byte* at, long bytes)
         return exact || found == 0 ? found : found - 1;
     }
 
-    /// <summary>What is wrong with the page by itself, null when it can be read: the elements lie within it.</summary>
+    /// <summary>What is wrong with the page by itself, null when it can be read: the elements lie within
+    /// it.</summary>
     public string? Problem()
     {
         if (HeaderSize + ((long)Count * ElementSize) > bytes)
@@ -153,7 +156,8 @@ internal readonly unsafe struct Pages(byte* map, int pageSize, ulong hwm)
     /// <summary>First page id never allocated.</summary>
     public ulong HighWaterMark => hwm;
 
-    /// <summary>The page with its overflow; the tree has been walked at opening, so a wrong one is impossible.</summary>
+    /// <summary>The page with its overflow; the tree has been walked at opening, so a wrong one is
+    /// impossible.</summary>
     public Page Get(ulong id)
     {
         Invariant.Check(Problem(id, out Page page) is null && page.Flags is PageFlags.Leaf or PageFlags.Branch,

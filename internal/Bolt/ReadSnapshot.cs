@@ -1,5 +1,6 @@
-// What one committed meta says: root, high-water mark, transaction id. Immutable; any thread. It keeps nothing alive: its
-// pages stay as long as the owner pins the id or has not called Db.ReleasePendingBefore beyond it.
+// What one committed meta says: root, high-water mark, transaction id. Immutable; any thread. It keeps
+// nothing alive: its pages stay as long as the owner pins the id or has not called Db.ReleasePendingBefore
+// beyond it.
 namespace EtcdAot.Bolt;
 
 /// <summary>A committed state of the file.</summary>
@@ -15,7 +16,8 @@ public sealed class ReadSnapshot
     /// <summary>The transaction that wrote it.</summary>
     public ulong TxId => Meta.TxId;
 
-    /// <summary>High-water mark × page size: etcd's dbSize (spec storage §2.14), and a hot copy's length.</summary>
+    /// <summary>High-water mark × page size: etcd's dbSize (spec storage §2.14), and a hot copy's
+    /// length.</summary>
     public long SizeBytes => (long)Meta.HighWaterMark * Meta.PageSize;
 
     /// <summary>The bucket whose entries are the buckets.</summary>

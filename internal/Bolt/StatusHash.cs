@@ -1,5 +1,5 @@
-// The hash of `snapshot status` (spec storage §8.3): CRC-32C over bucket names, keys and values in byte order. Offline tools;
-// reads only.
+// The hash of `snapshot status` (spec storage §8.3): CRC-32C over bucket names, keys and values in byte
+// order. Offline tools; reads only.
 using EtcdAot.Sys;
 
 namespace EtcdAot.Bolt;

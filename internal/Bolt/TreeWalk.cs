@@ -1,6 +1,7 @@
-// Visits every page reachable from a meta, buckets within buckets too, and tells what is wrong in bbolt's words (spec storage
-// §2.8, §2.11). Opening uses it to find the free pages and to make later reading safe; Check uses it for its report.
-// Reads hostile bytes: each page is visited once, depth is bounded, nothing throws.
+// Visits every page reachable from a meta, buckets within buckets too, and tells what is wrong in bbolt's
+// words (spec storage §2.8, §2.11). Opening uses it to find the free pages and to make later reading safe;
+// Check uses it for its report. Reads hostile bytes: each page is visited once, depth is bounded, nothing
+// throws.
 using System.Runtime.InteropServices;
 
 namespace EtcdAot.Bolt;
@@ -149,13 +150,13 @@ internal sealed unsafe class TreeWalk
             int order = previous.Span.SequenceCompareTo(key.Span);
             if (i == 0 && order > 0)
             {
-                Fail($"the first key[{i}]=(hex){key} on {Type()} page({id}) needs to be >= the key in the ancestor "
-                    + $"({previous}). Stack: {Stack()}");
+                Fail($"the first key[{i}]=(hex){key} on {Type()} page({id}) needs to be >= the key in the "
+                    + $"ancestor ({previous}). Stack: {Stack()}");
             }
             else if (i > 0 && order >= 0)
             {
-                Fail($"key[{i}]=(hex){key} on {Type()} page({id}) needs to be > (found {(order == 0 ? "=" : "<")}) "
-                    + $"than previous element (hex){previous}. Stack: {Stack()}");
+                Fail($"key[{i}]=(hex){key} on {Type()} page({id}) needs to be > "
+                    + $"(found {(order == 0 ? "=" : "<")}) than previous element (hex){previous}. Stack: {Stack()}");
             }
         }
 

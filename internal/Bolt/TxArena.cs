@@ -1,5 +1,5 @@
-// Native memory of one write transaction: copied keys and values, and the pages to be written. Everything is given back at
-// once when the transaction ends. Owned by the writer. Never moves what it has handed out.
+// Native memory of one write transaction: copied keys and values, and the pages to be written. Everything is
+// given back at once when the transaction ends. Owned by the writer. Never moves what it has handed out.
 using System.Runtime.InteropServices;
 
 namespace EtcdAot.Bolt;

@@ -1,5 +1,6 @@
-// Commit of one bucket: rebalance the nodes that lost elements, then split, allocate and write the nodes, leaves first
-// (spec storage §2.9 steps 1 and 2, §2.10). Owned by the writer. Recursion is as deep as the tree.
+// Commit of one bucket: rebalance the nodes that lost elements, then split, allocate and write the nodes,
+// leaves first (spec storage §2.9 steps 1 and 2, §2.10). Owned by the writer. Recursion is as deep as the
+// tree.
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using EtcdAot.Observe;
@@ -36,7 +37,8 @@ public sealed unsafe partial class WriteBucket
         }
     }
 
-    /// <summary>Step 2 for a bucket below the root: its new value (root page or inline page) in the arena.</summary>
+    /// <summary>Step 2 for a bucket below the root: its new value (root page or inline page) in the
+    /// arena.</summary>
     internal ReadOnlySpan<byte> Spill()
     {
         Node root = Root();
@@ -172,7 +174,8 @@ public sealed unsafe partial class WriteBucket
         _tx.ReturnNode(child);
     }
 
-    /// <summary>Writes a node and what is below it; leaves its pages as parts at the end of the list.</summary>
+    /// <summary>Writes a node and what is below it; leaves its pages as parts at the end of the
+    /// list.</summary>
     private void SpillNode(Node node)
     {
         List<Item> parts = _tx.Parts;
@@ -209,8 +212,8 @@ public sealed unsafe partial class WriteBucket
         _tx.ReturnNode(node);
     }
 
-    /// <summary>Where the page that starts at <paramref name="first"/> ends; <paramref name="rest"/> is the size of all that
-    /// is left, as one page.</summary>
+    /// <summary>Where the page that starts at <paramref name="first"/> ends; <paramref name="rest"/> is the
+    /// size of all that is left, as one page.</summary>
     private int SplitPoint(Node node, int first, long rest, out long size)
     {
         size = rest;

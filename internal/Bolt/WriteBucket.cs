@@ -1,5 +1,6 @@
-// A bucket inside the write transaction: what is untouched is read from its pages, what is touched stands in nodes. Owned by
-// the writer; ends with its transaction. Tree shape changes only at commit (WriteBucket.Commit.cs).
+// A bucket inside the write transaction: what is untouched is read from its pages, what is touched stands in
+// nodes. Owned by the writer; ends with its transaction. Tree shape changes only at commit
+// (WriteBucket.Commit.cs).
 using EtcdAot.Observe;
 
 namespace EtcdAot.Bolt;
@@ -36,7 +37,8 @@ public sealed unsafe partial class WriteBucket
     /// <summary>bbolt's default fill of split pages.</summary>
     public const double DefaultFillPercent = 0.5;
 
-    /// <summary>How full split pages become, 0.1 to 1; etcd uses 0.9 for ascending keys (spec storage §2.10).</summary>
+    /// <summary>How full split pages become, 0.1 to 1; etcd uses 0.9 for ascending keys (spec storage
+    /// §2.10).</summary>
     public double FillPercent
     {
         get => _fillPercent;
@@ -85,7 +87,8 @@ public sealed unsafe partial class WriteBucket
             : BoltError.Ok;
     }
 
-    /// <summary>Reads what the transaction sees. The span lives until the next call that changes the bucket.</summary>
+    /// <summary>Reads what the transaction sees. The span lives until the next call that changes the
+    /// bucket.</summary>
     public bool TryGet(ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value)
     {
         if (TryFind(key, out value, out bool isBucket) && !isBucket)
@@ -178,7 +181,8 @@ public sealed unsafe partial class WriteBucket
         return BoltError.Ok;
     }
 
-    private static bool FindInLeaf(Node leaf, ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value, out bool isBucket)
+    private static bool FindInLeaf(
+        Node leaf, ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value, out bool isBucket)
     {
         int i = leaf.LowerBound(key, out bool exact);
         value = exact ? leaf[i].Value : default;
@@ -186,7 +190,8 @@ public sealed unsafe partial class WriteBucket
         return exact;
     }
 
-    private static bool FindInLeaf(Page leaf, ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value, out bool isBucket)
+    private static bool FindInLeaf(
+        Page leaf, ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value, out bool isBucket)
     {
         int i = leaf.LowerBound(key, out bool exact);
         value = exact ? leaf.Value(i) : default;

@@ -1,5 +1,6 @@
-// The one write transaction: buckets in nodes, pages taken and given up, and the commit in bbolt's order (spec storage §2.9).
-// Owned by the writer's actor. Never overwrites a page that the current or the previous meta reaches.
+// The one write transaction: buckets in nodes, pages taken and given up, and the commit in bbolt's order
+// (spec storage §2.9). Owned by the writer's actor. Never overwrites a page that the current or the previous
+// meta reaches.
 using EtcdAot.Observe;
 
 namespace EtcdAot.Bolt;
@@ -10,7 +11,8 @@ internal readonly unsafe struct SpanRef(byte* at, int length)
     public ReadOnlySpan<byte> Span => new(at, length);
 }
 
-/// <summary>A write transaction; begun by <see cref="Db.Begin"/>, ended by Commit or Rollback, then used again.</summary>
+/// <summary>A write transaction; begun by <see cref="Db.Begin"/>, ended by Commit or Rollback, then used
+/// again.</summary>
 public sealed unsafe class WriteTx
 {
     private const int PooledNodes = 256;
@@ -22,7 +24,6 @@ public sealed unsafe class WriteTx
     private readonly List<WriteBucket> _buckets = [];
     private readonly List<DirtyRun> _dirty = [];
     private readonly List<Run> _freed = [];
-    private readonly List<Run> _taken = [];
     private readonly Stack<Node> _nodes = new();
     private WriteBucket _root = null!;
 
@@ -57,7 +58,8 @@ public sealed unsafe class WriteTx
 
     internal List<Run> Freed => _freed;
 
-    /// <summary>The bucket by this name, created empty when absent. Fails when the name is empty, too long, or a plain key.</summary>
+    /// <summary>The bucket by this name, created empty when absent. Fails when the name is empty, too long,
+    /// or a plain key.</summary>
     public BoltError CreateBucketIfNotExists(ReadOnlySpan<byte> name, out WriteBucket? bucket)
     {
         bucket = null;
@@ -91,7 +93,8 @@ public sealed unsafe class WriteTx
         bucket = new WriteBucket(this, new SpanRef(copy, name.Length), default, isNew: true);
         _buckets.Add(bucket);
 
-        // The entry stands in the root tree from now on, so that the names' order and the tree's shape are settled early.
+        // The entry stands in the root tree from now on, so that the names' order and the tree's shape are
+        // settled early.
         _ = _root.PutItem(name, EmptyBucket, (ushort)Page.BucketFlag);
         return BoltError.Ok;
     }
@@ -116,7 +119,8 @@ public sealed unsafe class WriteTx
 
         bool parsed = Bucket.TryParse(Pages, value, out Bucket stored);
         Invariant.Check(parsed, "a bucket's value was checked at opening");
-        bucket = new WriteBucket(this, new SpanRef(Arena.Copy(name, default), name.Length), stored, isNew: false);
+        byte* copy = Arena.Copy(name, default);
+        bucket = new WriteBucket(this, new SpanRef(copy, name.Length), stored, isNew: false);
         _buckets.Add(bucket);
         return true;
     }
@@ -146,8 +150,9 @@ public sealed unsafe class WriteTx
         return _root.Remove(name);
     }
 
-    /// <summary>Writes and syncs everything; afterwards <see cref="Db.Current"/> is the new state. An error means that the
-    /// file is in an unknown state: the caller ends the process (spec storage §10a.1).</summary>
+    /// <summary>Writes and syncs everything; afterwards <see cref="Db.Current"/> is the new state. An error
+    /// means that the file is in an unknown state: the caller ends the process (spec storage
+    /// §10a.1).</summary>
     public BoltError Commit()
     {
         if (!IsOpen)
@@ -176,21 +181,9 @@ public sealed unsafe class WriteTx
         return error;
     }
 
-    /// <summary>Forgets everything.</summary>
-    public void Rollback()
-    {
-        if (!IsOpen)
-        {
-            return;
-        }
-
-        foreach (Run run in _taken)
-        {
-            _db.Freelist.Release(run.Id, run.Count);
-        }
-
-        End();
-    }
+    /// <summary>Forgets everything. Pages are taken only by Commit, so there is nothing to give
+    /// back.</summary>
+    public void Rollback() => End();
 
     internal void Start(ReadSnapshot from)
     {
@@ -241,10 +234,6 @@ public sealed unsafe class WriteTx
             id = HighWaterMark;
             HighWaterMark += (ulong)pages;
         }
-        else
-        {
-            _taken.Add(new Run(id, (ulong)pages));
-        }
 
         byte* memory = Arena.Allocate(pages * PageSize);
         node.Write(first, end, memory, pages * PageSize, id, (uint)(pages - 1));
@@ -260,7 +249,6 @@ public sealed unsafe class WriteTx
         _buckets.Clear();
         _dirty.Clear();
         _freed.Clear();
-        _taken.Clear();
         Parts.Clear();
         Arena.Reset();
     }

@@ -3,11 +3,11 @@ using EtcdAot.Sys;
 
 namespace EtcdAot.Tests.Unit.Bolt;
 
-/// <summary>A disk with one file in memory. What is written shows in the map at once; what was not synced is lost, kept or torn
-/// at a crash, sector by sector, as the seed says.</summary>
+/// <summary>A disk with one file in memory. What is written shows in the map at once; what was not synced is
+/// lost, kept or torn at a crash, sector by sector, as the seed says.</summary>
 internal sealed unsafe class CrashDisk : IDisk, IDisposable
 {
-    private const long Capacity = 64 << 20;
+    private const long Capacity = 32 << 20;
     private const int Sector = 512;
     private readonly byte* _memory = (byte*)NativeMemory.AllocZeroed((nuint)Capacity);
     private readonly List<(long Offset, byte[] Bytes)> _unsynced = [];
@@ -38,7 +38,8 @@ internal sealed unsafe class CrashDisk : IDisk, IDisposable
         _exists = true;
     }
 
-    /// <summary>Power failure: the synced image plus a drawn part of the rest, in order, torn at sectors.</summary>
+    /// <summary>Power failure: the synced image plus a drawn part of the rest, in order, torn at
+    /// sectors.</summary>
     public void Crash(Random random)
     {
         byte[] image = new byte[Math.Max(_length, _synced.Length)];
@@ -167,7 +168,12 @@ internal sealed unsafe class CrashDisk : IDisk, IDisposable
             Errno e = disk.Step(call);
             if (!e.Failed)
             {
-                disk._synced = disk.Written.ToArray();
+                Array.Resize(ref disk._synced, (int)disk._length);
+                foreach ((long offset, byte[] bytes) in disk._unsynced)
+                {
+                    bytes.CopyTo(disk._synced, offset);
+                }
+
                 disk._unsynced.Clear();
             }
 

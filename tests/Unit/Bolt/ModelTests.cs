@@ -3,8 +3,9 @@ using EtcdAot.Bolt;
 
 namespace EtcdAot.Tests.Unit.Bolt;
 
-/// <summary>Goal: random transactions leave exactly what a naive twin holds, the file is sound after each commit, and a crash
-/// anywhere leaves the state of the last or of the half-done commit, never a mixture. Fixed seeds.</summary>
+/// <summary>Goal: random transactions leave exactly what a naive twin holds, the file is sound after each
+/// commit, and a crash anywhere leaves the state of the last or of the half-done commit, never a mixture.
+/// Fixed seeds.</summary>
 public class ModelTests
 {
     private static readonly DbOptions Small = new() { GrowStep = 64 << 10, ReserveBytes = 64 << 20, PageSize = 4096 };
