@@ -18,7 +18,11 @@ internal static class ChildProcess
             return $"exec: \"{file}\": executable file not found in $PATH";
         }
 
-        var start = new ProcessStartInfo(file, command.Skip(1)) { RedirectStandardInput = true };
+        var start = new ProcessStartInfo(file, command.Skip(1))
+        {
+            RedirectStandardInput = true,
+            UseShellExecute = false,
+        };
         foreach ((string name, string value) in variables)
         {
             start.Environment[name] = value;

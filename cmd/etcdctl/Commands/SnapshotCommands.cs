@@ -92,12 +92,13 @@ internal static class SnapshotCommands
     {
         try
         {
-            return new FileStream(part, new FileStreamOptions
+            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows())
             {
-                Mode = FileMode.Create,
-                Access = FileAccess.Write,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            });
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+
+            return new FileStream(part, options);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,7 +1,6 @@
 // txn: three sections on standard input make one transaction (etcdctl §13). No time limit.
 using EtcdAot.Cmd.Etcdctl.Flags;
 using EtcdAot.Wire.Etcdserverpb;
-using Google.Protobuf;
 using static EtcdAot.Cmd.Etcdctl.Commands.CommandTable;
 
 namespace EtcdAot.Cmd.Etcdctl.Commands;
