@@ -22,11 +22,6 @@ internal static class CommandLine
     /// <summary>Runs <paramref name="args"/> against <paramref name="root"/>; returns the exit code.</summary>
     public static int Run(Command root, string[] args, Terminal terminal, HelpStyle style)
     {
-        if (args is ["help", ..])
-        {
-            return Help(root, args[1..], terminal, style);
-        }
-
         (Command command, List<string> rest) = Find(root, [.. args]);
         if (command == root && WithoutFlags(rest, root) is [string unknown, ..])
         {
@@ -46,6 +41,11 @@ internal static class CommandLine
             HelpPage.Write(style == HelpStyle.Sections ? terminal.Out : terminal.Error, command, style);
             terminal.Error.Line($"Error: {bad}\n\nError: {bad}");
             return ExitCode.Error;
+        }
+
+        if (command.Name == "help" && command.Parent == root)
+        {
+            return Help(root, [.. flags.Words], terminal, style);
         }
 
         if (command.Run is null)
