@@ -2,7 +2,6 @@
 // Owned by: core thread.
 using EtcdAot.Backend;
 using EtcdAot.Mvcc;
-using EtcdAot.Sys;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
 

@@ -3,7 +3,6 @@
 // Owned by: core thread.
 using EtcdAot.Raft;
 using EtcdAot.Wal;
-using EtcdAot.Wire;
 
 namespace EtcdAot.Server;
 

@@ -9,7 +9,6 @@ using EtcdAot.Sys;
 using EtcdAot.V2;
 using EtcdAot.Wal;
 using EtcdAot.Wire;
-using EtcdAot.Wire.Codecs;
 
 namespace EtcdAot.Server;
 

@@ -9,7 +9,6 @@ using EtcdAot.Raft;
 using EtcdAot.V2;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
-using EtcdAot.Wire.Etcdserverpb;
 using EtcdAot.Wire.Membershippb;
 using EtcdAot.Wire.Raftpb;
 using Member = EtcdAot.Members.Member;

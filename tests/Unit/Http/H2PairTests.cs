@@ -237,7 +237,7 @@ public class H2PairTests
 
         public void OnCapacity() => Heard.Add("capacity");
 
-        public void OnClosed(Sys.Errno reason) => Heard.Add("closed");
+        public void OnClosed(EtcdAot.Sys.Errno reason) => Heard.Add("closed");
     }
 
     [Fact]

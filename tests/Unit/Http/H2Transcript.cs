@@ -119,7 +119,7 @@ internal sealed class H2Transcript : IStreamAcceptor, IH2Events
         return handler;
     }
 
-    public void OnClosed(Sys.Errno reason) => Events.Add("closed");
+    public void OnClosed(EtcdAot.Sys.Errno reason) => Events.Add("closed");
 
     // --- what the client sends ---
     public void Send(ReadOnlySpan<byte> bytes) => Wire.Feed(bytes);
