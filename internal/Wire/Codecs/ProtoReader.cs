@@ -95,6 +95,29 @@ public ref struct ProtoReader(ReadOnlySpan<byte> message)
         return slice;
     }
 
+    /// <summary>Adds the current value of a repeated varint field to the list, packed or not.</summary>
+    public void ReadVarints(List<ulong> into)
+    {
+        if (Type != WireType.Bytes)
+        {
+            into.Add(ReadVarint());
+            return;
+        }
+
+        int length = ReadBytes().Length;
+        int end = Position;
+        Position -= length;
+        while (!Failed && Position < end)
+        {
+            into.Add(RawVarint());
+        }
+
+        if (Position != end)
+        {
+            Fail();
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ulong RawVarint()
     {
