@@ -1,0 +1,32 @@
+// Durations in the text form of the original's log lines ("1.234567s", "350ms"). Stateless; any thread.
+using System.Globalization;
+
+namespace EtcdAot.Observe;
+
+/// <summary>Go's duration text.</summary>
+public static class GoDuration
+{
+    /// <summary>The text of a span of nanoseconds.</summary>
+    public static string Text(long nanos) => nanos switch
+    {
+        0 => "0s",
+        < 1_000 => Part(nanos, 1, "ns"),
+        < 1_000_000 => Part(nanos, 1_000, "µs"),
+        < 1_000_000_000 => Part(nanos, 1_000_000, "ms"),
+        < 60_000_000_000 => Part(nanos, 1_000_000_000, "s"),
+        < 3_600_000_000_000 => Minutes(nanos),
+        _ => (nanos / 3_600_000_000_000).ToString(CultureInfo.InvariantCulture) + "h"
+            + Minutes(nanos % 3_600_000_000_000),
+    };
+
+    private static string Minutes(long nanos)
+    {
+        return (nanos / 60_000_000_000).ToString(CultureInfo.InvariantCulture) + "m"
+            + Part(nanos % 60_000_000_000, 1_000_000_000, "s");
+    }
+
+    private static string Part(long nanos, long unit, string name)
+    {
+        return ((decimal)nanos / unit).ToString("0.#########", CultureInfo.InvariantCulture) + name;
+    }
+}
