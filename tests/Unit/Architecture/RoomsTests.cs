@@ -36,7 +36,7 @@ public class RoomsTests
     [Fact]
     public void EdgesBetweenRoomsStandInTheTable()
     {
-        using AssemblyDefinition core = AssemblyDefinition.ReadAssembly(typeof(EtcdAot.Sys.Errno).Assembly.Location);
+        using AssemblyDefinition core = AssemblyDefinition.ReadAssembly(typeof(Sys.Errno).Assembly.Location);
         var wrong = new SortedSet<string>(StringComparer.Ordinal);
         foreach (TypeDefinition type in core.MainModule.GetTypes())
         {

@@ -1,6 +1,6 @@
 using EtcdAot.Sys;
 
-namespace EtcdAot.Tests.Unit.Sys;
+namespace EtcdAot.Tests.Unit.Fakes;
 
 /// <summary>A file system in memory that keeps what is synced apart from what is merely written. It can die at any
 /// call that changes something (tearing a write), and <see cref="Crash"/> gives the image that a power cut may leave:

@@ -1,6 +1,6 @@
 using System.IO.Compression;
 
-namespace EtcdAot.Tests.Unit.Sys;
+namespace EtcdAot.Tests.Unit.Fakes;
 
 /// <summary>Files written by the real etcd, kept compressed beside the tests.</summary>
 internal static class Recorded
