@@ -27,10 +27,10 @@ public sealed class ClientTests : IDisposable
     public async Task ManyCallsAtOnceDoNotMix()
     {
         using EtcdClient client = Connect(_server.Address);
-        await Parallel.ForAsync(0, 500, async (i, _) =>
+        await Parallel.ForAsync(0, 500, async (i, stop) =>
         {
             string key = new('k', i);
-            RangeResponse answer = await client.Kv.RangeAsync(Key(key), deadline: In(10));
+            RangeResponse answer = await client.Kv.RangeAsync(Key(key), deadline: In(10), cancellationToken: stop);
             Assert.Equal(key, answer.Kvs[0].Value.ToStringUtf8());
         });
     }
