@@ -36,10 +36,10 @@ internal static class CommandLine
             return ExitCode.Success;
         }
 
+        bad ??= MissingFlags(command, flags);
         if (bad is not null)
         {
-            HelpPage.Write(style == HelpStyle.Sections ? terminal.Out : terminal.Error, command, style);
-            terminal.Error.Line($"Error: {bad}\n\nError: {bad}");
+            TellBadFlag(command, bad, terminal, style);
             return ExitCode.Error;
         }
 
@@ -68,6 +68,26 @@ internal static class CommandLine
         }
 
         return (command, args);
+    }
+
+    private static string? MissingFlags(Command command, FlagSet flags)
+    {
+        List<string> missing = [.. command.OwnFlags().Where(f => f.Required && !flags[f.Name].Changed)
+            .Select(f => $"\"{f.Name}\"")];
+        return missing.Count == 0 ? null : $"required flag(s) {string.Join(", ", missing)} not set";
+    }
+
+    // etcdctl shows its usage on stdout, etcdutl on stderr between the two lines (etcdctl §3).
+    private static void TellBadFlag(Command command, string bad, Terminal terminal, HelpStyle style)
+    {
+        if (style == HelpStyle.Sections)
+        {
+            HelpPage.Write(terminal.Out, command, style);
+            terminal.Error.Line($"Error: {bad}\n\nError: {bad}");
+            return;
+        }
+
+        terminal.Error.Line($"Error: {bad}\n{HelpPage.CobraUsage(command)}\nError: {bad}");
     }
 
     private static int Help(Command root, string[] topic, Terminal terminal, HelpStyle style)

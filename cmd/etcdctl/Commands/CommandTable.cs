@@ -53,6 +53,13 @@ internal static class CommandTable
         Inherited = [Text("write-out", "simple", "form of the output: simple, fields, json, protobuf, table", 'w')],
         Children =
         [
+            OfflineCommands.DefragCommand,
+            new Command
+            {
+                Use = "snapshot",
+                Brief = "Look at snapshot files and restore them",
+                Children = [RestoreCommand.Restore, OfflineCommands.SnapshotStatusCommand],
+            },
             VersionCommand.Version("etcdutl"),
             new Command { Use = "help [command]", Brief = "Show the usage of a command", Run = _ => 0 },
         ],

@@ -19,6 +19,7 @@ internal enum HelpStyle
 internal static class HelpPage
 {
     private const int Stop = 8;
+    private const int CobraNameWidth = 11;
 
     public static void Write(Output output, Command command, HelpStyle style)
     {
@@ -29,7 +30,7 @@ internal static class HelpPage
     public static string CobraUsage(Command command)
     {
         var page = new StringBuilder("Usage:\n");
-        if (command.Run is not null || command.Parent is not null)
+        if (command.Run is not null)
         {
             string path = command.Parent is null ? "" : command.Parent.Path;
             page.Append("  ").Append(path).Append(' ').Append(command.Use).Append(" [flags]\n");
@@ -38,7 +39,7 @@ internal static class HelpPage
         if (command.Children.Count > 0)
         {
             page.Append("  ").Append(command.Path).Append(" [command]\n\nAvailable Commands:\n");
-            int width = command.Children.Max(c => c.Name.Length);
+            int width = Math.Max(CobraNameWidth, command.Children.Max(c => c.Name.Length));
             foreach (Command child in Sorted(command.Children))
             {
                 page.Append("  ").Append(child.Name.PadRight(width)).Append(' ').Append(child.Brief).Append('\n');

@@ -19,7 +19,9 @@ internal static class SnapshotCommands
         Brief = "Save and look at copies of a member's database",
         Children =
         [
+            RestoreCommand.Deprecated,
             new Command { Use = "save <filename>", Brief = "Download the database of a member", Run = RunSave },
+            OfflineCommands.DeprecatedStatus,
         ],
     };
 

@@ -17,7 +17,11 @@ internal enum FlagKind
 }
 
 /// <summary>A row of the command table. <paramref name="Default"/> is in command line spelling.</summary>
-internal sealed record FlagSpec(string Name, FlagKind Kind, string Default, string Text, char Short = '\0');
+internal sealed record FlagSpec(string Name, FlagKind Kind, string Default, string Text, char Short = '\0')
+{
+    /// <summary>The command does not run without it (etcdutl).</summary>
+    public bool Required { get; init; }
+}
 
 /// <summary>An option with its present value.</summary>
 internal sealed class Flag
