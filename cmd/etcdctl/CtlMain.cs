@@ -21,7 +21,8 @@ public static class CtlMain
             string line = File.ReadAllText("/proc/self/cmdline");
             return line[..line.IndexOf('\0', StringComparison.Ordinal)];
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             return Environment.GetCommandLineArgs()[0];
         }

@@ -1,4 +1,5 @@
-// Where the programs under test and the original ones lie. Missing ones are a failure with the way to get them.
+// Where the programs under test and the original ones lie. Missing ones are a failure with the way to get
+// them.
 namespace EtcdAot.Tests.Conformance;
 
 /// <summary>Paths of programs.</summary>
@@ -6,7 +7,8 @@ internal static class Programs
 {
     /// <summary>Our etcdctl: ETCDCTL, else bin/etcdctl of the project.</summary>
     public static string Etcdctl => Existing(
-        Environment.GetEnvironmentVariable("ETCDCTL") ?? Path.Combine(Root, "bin", "etcdctl"), "run `make build` first");
+        Environment.GetEnvironmentVariable("ETCDCTL") ?? Path.Combine(Root, "bin", "etcdctl"),
+            "run `make build` first");
 
     /// <summary>The server for client tests: ETCD, else the original 3.5.</summary>
     public static string Server => Environment.GetEnvironmentVariable("ETCD") is { Length: > 0 } own

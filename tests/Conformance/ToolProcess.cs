@@ -17,7 +17,8 @@ internal sealed partial class ToolProcess : IDisposable
     private readonly Task _readers;
 
     public ToolProcess(
-        string program, IEnumerable<string> args, string folder, IEnumerable<(string Name, string Value)> variables,
+        string program, IEnumerable<string> args, string folder,
+            IEnumerable<(string Name, string Value)> variables,
         List<(string Text, int PauseMillis)> input)
     {
         var start = new ProcessStartInfo(program, args)
@@ -58,14 +59,16 @@ internal sealed partial class ToolProcess : IDisposable
         }
     }
 
-    /// <summary>Exit code the way a shell shows it, and what was written; ends the program if need be.</summary>
+    /// <summary>Exit code the way a shell shows it, and what was written; ends the program if need
+    /// be.</summary>
     public ToolResult End(TimeSpan limit)
     {
         if (!Wait(limit))
         {
             _process.Kill();
             _process.WaitForExit();
-            _error.Write(Encoding.UTF8.GetBytes($"(ended by the test: it ran longer than {limit.TotalSeconds} s)\n"));
+            _error.Write(Encoding.UTF8.GetBytes(
+                $"(ended by the test: it ran longer than {limit.TotalSeconds} s)\n"));
         }
 
         _readers.Wait(TimeSpan.FromSeconds(5));

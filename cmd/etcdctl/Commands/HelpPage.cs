@@ -1,5 +1,5 @@
-// Help pages in the two layouts of etcdctl §3: etcdctl's own sections, and cobra's (etcdutl, flag errors in txn).
-// Everything on them comes from the command table. Pure.
+// Help pages in the two layouts of etcdctl §3: etcdctl's own sections, and cobra's (etcdutl, flag errors in
+// txn). Everything on them comes from the command table. Pure.
 using System.Text;
 using EtcdAot.Cmd.Etcdctl.Flags;
 
@@ -42,7 +42,8 @@ internal static class HelpPage
             int width = Math.Max(CobraNameWidth, command.Children.Max(c => c.Name.Length));
             foreach (Command child in Sorted(command.Children))
             {
-                page.Append("  ").Append(child.Name.PadRight(width)).Append(' ').Append(child.Brief).Append('\n');
+                page.Append("  ").Append(child.Name.PadRight(width)).Append(' ').Append(
+                    child.Brief).Append('\n');
             }
         }
 
@@ -131,9 +132,11 @@ internal static class HelpPage
     }
 
     // Two columns with tabs up to a common stop; the indent counts where it is not a tab of its own.
-    private static void AppendColumns(StringBuilder page, List<(string Indent, string Name, string Text)> rows)
+    private static void AppendColumns(StringBuilder page,
+        List<(string Indent, string Name, string Text)> rows)
     {
-        int Width((string Indent, string Name, string Text) r) => r.Name.Length + (r.Indent == "\t" ? 0 : r.Indent.Length);
+        int Width((string Indent, string Name, string Text) r) =>
+            r.Name.Length + (r.Indent == "\t" ? 0 : r.Indent.Length);
         int column = ((rows.Max(Width) / Stop) + 1) * Stop;
         foreach ((string Indent, string Name, string Text) row in rows)
         {

@@ -1,4 +1,5 @@
-// The value of --initial-cluster and lists of peer URLs: parsed, checked, and held against each other (etcdctl §14).
+// The value of --initial-cluster and lists of peer URLs: parsed, checked, and held against each other
+// (etcdctl §14).
 using System.Net;
 using System.Net.Sockets;
 
@@ -66,7 +67,8 @@ internal static class InitialCluster
         return urls;
     }
 
-    /// <summary>Null when a member's URLs in the cluster are those it advertises, as typed or resolved; else the reason.</summary>
+    /// <summary>Null when a member's URLs in the cluster are those it advertises, as typed or resolved; else
+    /// the reason.</summary>
     public static string? Mismatch(
         Output log, string name, IReadOnlyList<string> inCluster, IReadOnlyList<string> advertised)
     {

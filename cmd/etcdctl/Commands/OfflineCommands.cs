@@ -1,4 +1,5 @@
-// Commands that work on files of a member that is not running (etcdctl §13, §14): their work is done by the core.
+// Commands that work on files of a member that is not running (etcdctl §13, §14): their work is done by the
+// core.
 using EtcdAot.Bolt;
 using EtcdAot.Cmd.Etcdctl.Flags;
 using EtcdAot.Cmd.Etcdctl.Printing;
@@ -41,13 +42,15 @@ internal static class OfflineCommands
         Brief = "Give back the free space of a database file",
         Flags =
         [
-            CommandTable.Text("data-dir", "", "data directory of a member that is not running") with { Required = true },
+            CommandTable.Text("data-dir", "",
+                "data directory of a member that is not running") with { Required = true },
         ],
         Run = call =>
         {
             string folder = call.Text("data-dir");
             return Rewrite(call.Terminal, folder) is string text
-                ? throw new CommandFailedException(ExitCode.Error, $"Failed to defragment etcd data[{folder}] ({text})")
+                ? throw new CommandFailedException(ExitCode.Error,
+                    $"Failed to defragment etcd data[{folder}] ({text})")
                 : ExitCode.Success;
         },
     };
@@ -55,7 +58,8 @@ internal static class OfflineCommands
     /// <summary>etcdctl defrag --data-dir.</summary>
     public static int Defrag(Terminal terminal, string folder)
     {
-        terminal.Error.Line("Use `etcdutl defrag` instead. The --data-dir is going to be decomissioned in v3.6.\n");
+        terminal.Error.Line(
+            "Use `etcdutl defrag` instead. The --data-dir is going to be decomissioned in v3.6.\n");
         return Rewrite(terminal, folder) is string text
             ? throw new CommandFailedException(ExitCode.Error, text)
             : ExitCode.Success;
@@ -65,11 +69,13 @@ internal static class OfflineCommands
     private static string? Rewrite(Terminal terminal, string folder)
     {
         string file = Path.Combine(folder, "member", "snap", "db");
-        BoltError error = OfflineDefrag.Run(LinuxDisk.Instance, file, (before, after) => Tell(terminal, file, before, after));
+        BoltError error = OfflineDefrag.Run(LinuxDisk.Instance, file, (before, after) =>
+            Tell(terminal, file, before, after));
         if (error == BoltError.Locked)
         {
             Thread.Sleep(FirstWaitMillis);
-            terminal.Error.Line($"waiting for etcd to close and release its lock on \"{file}\". To defrag a running etcd " +
+            terminal.Error.Line(
+                $"waiting for etcd to close and release its lock on \"{file}\". To defrag a running etcd " +
                 "instance, omit --data-dir.");
         }
 
@@ -87,8 +93,10 @@ internal static class OfflineCommands
     {
         DatabaseSize now = after ?? before;
         string diff = after is null ? "" : $"\"current-db-size-bytes-diff\": {now.Bytes - before.Bytes}, ";
-        string diffInUse = after is null ? "" : $"\"current-db-size-in-use-bytes-diff\": {now.InUse - before.InUse}, ";
-        string took = after is null ? "" : ", \"took\": \"" + GoNumber.Duration(now.Nanos - before.Nanos) + "\"";
+        string diffInUse = after is null ? ""
+            : $"\"current-db-size-in-use-bytes-diff\": {now.InUse - before.InUse}, ";
+        string took = after is null ? ""
+            : ", \"took\": \"" + GoNumber.Duration(now.Nanos - before.Nanos) + "\"";
         (string caller, string message) = after is null
             ? ("backend/backend.go:517", "defragmenting")
             : ("backend/backend.go:579", "finished defragmenting directory");

@@ -1,8 +1,10 @@
 // snapshot restore: arguments, checks and log lines; the work is done by the core (etcdctl §14).
 using EtcdAot.Cmd.Etcdctl.Flags;
 using EtcdAot.Members;
-using EtcdAot.Server.Offline;
+using EtcdAot.Observe;
+using EtcdAot.Server;
 using EtcdAot.Sys;
+using EtcdAot.Wal;
 using static EtcdAot.Cmd.Etcdctl.Commands.CommandTable;
 
 namespace EtcdAot.Cmd.Etcdctl.Commands;
@@ -10,7 +12,10 @@ namespace EtcdAot.Cmd.Etcdctl.Commands;
 /// <summary>The restore command.</summary>
 internal static class RestoreCommand
 {
-    /// <summary>As part of etcdctl: with the notice that it has moved; the data directory is optional.</summary>
+    private const string Caller = "snapshot/v3_snapshot.go";
+
+    /// <summary>As part of etcdctl: with the notice that it has moved; the data directory is
+    /// optional.</summary>
     public static Command Deprecated => new()
     {
         Use = "restore <filename> [options]",
@@ -29,7 +34,8 @@ internal static class RestoreCommand
     {
         Use = "restore <filename> --data-dir {output dir} [options]",
         Brief = "Build a member's data directory from a snapshot file",
-        Flags = Flags(Text("data-dir", "", "data directory to build") with { Required = true }, "10737418240"),
+        Flags = Flags(Text("data-dir", "", "data directory to build") with { Required = true },
+            "10737418240"),
         Run = Run,
     };
 
@@ -44,7 +50,8 @@ internal static class RestoreCommand
         Bool("skip-hash-check", "accept a file without a digest, such as a copied database"),
         new FlagSpec("bump-revision", FlagKind.Uint, "0", "add this to the newest revision"),
         Bool("mark-compacted", "mark the raised revision as compacted; goes with --bump-revision"),
-        new FlagSpec("initial-memory-map-size", FlagKind.Uint, mapSize, "accepted and not needed: the map grows by itself"),
+        new FlagSpec("initial-memory-map-size", FlagKind.Uint, mapSize,
+            "accepted and not needed: the map grows by itself"),
     ];
 
     private static int Run(Invocation call)
@@ -63,26 +70,64 @@ internal static class RestoreCommand
         string name = call.Text("name");
         string folder = call.Text("data-dir") is { Length: > 0 } given ? given : $"{name}.etcd";
         string log = call.Text("wal-dir") is { Length: > 0 } own ? own : $"{folder}/member/wal";
-        Bootstrap cluster = Cluster(call, name);
-        var options = new RestoreOptions(call.Words[0], folder, log, name, cluster)
+        var request = new RestoreRequest(call.Words[0], folder, log, name)
         {
+            InitialCluster = Cluster(call, name),
+            Token = call.Text("initial-cluster-token"),
             SkipHashCheck = call.Bool("skip-hash-check"),
-            BumpRevision = bump,
+            BumpRevision = (long)bump,
         };
-        Fail(SnapshotRestore.CheckTarget(LinuxDisk.Instance, options));
-        string fields = $"{{\"path\": {GoQuote.Text(options.Source)}, \"wal-dir\": {GoQuote.Text(log)}, " +
-            $"\"data-dir\": {GoQuote.Text(folder)}, \"snap-dir\": {GoQuote.Text(options.SnapDirectory)}, " +
-            $"\"initial-memory-map-size\": {call.Flags["initial-memory-map-size"].Uint}}}";
-        Output error = call.Terminal.Error;
-        ClientLog.Console(error, "snapshot/v3_snapshot.go:265", "restoring snapshot", fields);
-        Fail(new SnapshotRestore(
-            LinuxDisk.Instance,
-            SystemClock.Instance,
-            SystemRandomness.Instance,
-            options,
-            n => ClientLog.Console(error, n.Caller, n.Message, n.Fields)).Run());
-        ClientLog.Console(error, "snapshot/v3_snapshot.go:293", "restored snapshot", fields);
+        var options = new WalOptions(LinuxDisk.Instance, SystemClock.Instance, Log.None);
+        RestoreResult result = new SnapshotRestore(options, SystemRandomness.Instance).Run(request);
+        Tell(call, request, result);
+        Fail(result.Error);
         return ExitCode.Success;
+    }
+
+    // The original logs while it works; here the lines follow, as far as the work came.
+    private static void Tell(Invocation call, RestoreRequest request, RestoreResult result)
+    {
+        Output error = call.Terminal.Error;
+        string folder = request.DataDirectory;
+        string fields = $"{{\"path\": {GoQuote.Text(request.SnapshotPath)}, " +
+            $"\"wal-dir\": {GoQuote.Text(request.WalDirectory)}, \"data-dir\": {GoQuote.Text(folder)}, " +
+            $"\"snap-dir\": {GoQuote.Text($"{folder}/member/snap")}, " +
+            $"\"initial-memory-map-size\": {call.Flags["initial-memory-map-size"].Uint}}}";
+        if (result.Started)
+        {
+            ClientLog.Console(error, $"{Caller}:265", "restoring snapshot", fields);
+        }
+
+        if (result.Trimmed)
+        {
+            ClientLog.Console(
+                error, "membership/store.go:138", "Trimming membership information from the backend...", "");
+        }
+
+        if (result.Error is not null)
+        {
+            return;
+        }
+
+        if (request.BumpRevision > 0)
+        {
+            long bumped = result.LatestRevision + request.BumpRevision;
+            ClientLog.Console(error, $"{Caller}:356", "bumping latest revision",
+                $"{{\"latest-revision\": {result.LatestRevision}, \"bump-amount\": {request.BumpRevision}, " +
+                $"\"new-latest-revision\": {bumped}}}");
+            ClientLog.Console(error, $"{Caller}:373", "marking revision compacted", $"{{\"revision\": {bumped}}}");
+        }
+
+        foreach (Member member in result.Cluster!.Members)
+        {
+            string urls = string.Join(", ", member.PeerUrls.Select(GoQuote.Text));
+            ClientLog.Console(error, "membership/cluster.go:421", "added member",
+                $"{{\"cluster-id\": \"{result.Cluster.ClusterId:x}\", \"local-member-id\": \"0\", " +
+                $"\"added-peer-id\": \"{member.HexId}\", \"added-peer-peer-urls\": [{urls}], " +
+                "\"added-peer-is-learner\": false}");
+        }
+
+        ClientLog.Console(error, $"{Caller}:293", "restored snapshot", fields);
     }
 
     private static void Fail(string? text)
@@ -93,21 +138,18 @@ internal static class RestoreCommand
         }
     }
 
-    private static Bootstrap Cluster(Invocation call, string name)
+    private static List<(string Name, IReadOnlyList<string> Urls)> Cluster(Invocation call, string name)
     {
-        List<(string Name, IReadOnlyList<string> Urls)> members = InitialCluster.Parse(call.Text("initial-cluster"));
-        string typed = call.Text("initial-advertise-peer-urls");
-        List<string> advertised = InitialCluster.Urls(typed.Split(','));
+        List<(string Name, IReadOnlyList<string> Urls)> members =
+            InitialCluster.Parse(call.Text("initial-cluster"));
+        List<string> advertised = InitialCluster.Urls(call.Text("initial-advertise-peer-urls").Split(','));
         int at = members.FindIndex(m => m.Name == name);
-        if (at < 0)
+        if (at >= 0)
         {
-            throw new CommandFailedException(ExitCode.Error,
-                $"couldn't find local name {GoQuote.Text(name)} in the initial cluster configuration");
+            // A name that is not there is refused by the restore itself.
+            Fail(InitialCluster.Mismatch(call.Terminal.Error, name, members[at].Urls, advertised));
         }
 
-        Fail(InitialCluster.Mismatch(call.Terminal.Error, name, members[at].Urls, advertised));
-        return Bootstrap.TryFound(members, call.Text("initial-cluster-token"), out Bootstrap? cluster, out string problem)
-            ? cluster!
-            : throw new CommandFailedException(ExitCode.Error, problem);
+        return members;
     }
 }

@@ -1,4 +1,5 @@
-// One option of a command: what the table says of it and what a command line made of it. Not shared between threads.
+// One option of a command: what the table says of it and what a command line made of it. Not shared between
+// threads.
 using System.Text;
 
 namespace EtcdAot.Cmd.Etcdctl.Flags;

@@ -1,5 +1,5 @@
-// Defragments the database of a member that is not running: a copy without holes takes the file's place (spec storage
-// §4.9, §8.4). Offline tools, any thread.
+// Defragments the database of a member that is not running: a copy without holes takes the file's place (spec
+// storage §4.9, §8.4). Offline tools, any thread.
 using EtcdAot.Bolt;
 using EtcdAot.Sys;
 
@@ -68,7 +68,8 @@ public static class OfflineDefrag
     private static BoltError Copy(IDisk disk, Db source, string temporary, out DatabaseSize size)
     {
         size = default;
-        BoltError error = Db.Open(disk, temporary, new DbOptions { PageSize = source.PageSize }, out Db? target);
+        BoltError error = Db.Open(disk, temporary, new DbOptions { PageSize = source.PageSize },
+            out Db? target);
         if (error.Failed)
         {
             return error;

@@ -14,8 +14,8 @@ public readonly record struct SnapshotStatus(uint Hash, long Revision, long Keys
 {
     private const int RevisionBytes = 8;
 
-    /// <summary>Reads <paramref name="path"/>. <see cref="BoltError.Locked"/> while a member runs on it: try again
-    /// later; any other failure carries the original's text.</summary>
+    /// <summary>Reads <paramref name="path"/>. <see cref="BoltError.Locked"/> while a member runs on it: try
+    /// again later; any other failure carries the original's text.</summary>
     public static BoltError Read(IDisk disk, string path, out SnapshotStatus status)
     {
         status = default;
@@ -54,6 +54,7 @@ public readonly record struct SnapshotStatus(uint Hash, long Revision, long Keys
         }
 
         Cursor cursor = bucket.Cursor();
-        return cursor.Last() && cursor.Key.Length >= RevisionBytes ? BinaryPrimitives.ReadInt64BigEndian(cursor.Key) : 0;
+        return cursor.Last() && cursor.Key.Length >= RevisionBytes
+            ? BinaryPrimitives.ReadInt64BigEndian(cursor.Key) : 0;
     }
 }

@@ -6,7 +6,8 @@ namespace EtcdAot.Tests.Conformance.Ctl;
 /// <summary>Exit code, raw output, and both outputs with placeholders.</summary>
 internal sealed record GoldenAnswer(int Exit, byte[] Raw, string Output, string Error)
 {
-    /// <summary>Lines on which the answer differs from <paramref name="row"/>; empty when it is right.</summary>
+    /// <summary>Lines on which the answer differs from <paramref name="row"/>; empty when it is
+    /// right.</summary>
     public List<string> Differences(GoldenRow row, Func<string, string> hide)
     {
         if (row.IsCrash)

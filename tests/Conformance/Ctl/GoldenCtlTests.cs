@@ -1,8 +1,8 @@
 namespace EtcdAot.Tests.Conformance.Ctl;
 
-/// <summary>Goal: our etcdctl answers recorded command lines as the original does: exit code, stdout, stderr. Method: the
-/// rows of the golden file are run in order against a real server (ETCD names another). GOLDEN=set or GOLDEN=set:first-last
-/// judges only those rows; earlier ones of the set still run.</summary>
+/// <summary>Goal: our etcdctl answers recorded command lines as the original does: exit code, stdout, stderr.
+/// Method: the rows of the golden file are run in order against a real server (ETCD names another).
+/// GOLDEN=set or GOLDEN=set:first-last judges only those rows; earlier ones of the set still run.</summary>
 public class GoldenCtlTests(ITestOutputHelper output)
 {
     /// <summary>Rows that may differ, with the reason; at most one in a hundred.</summary>
@@ -25,7 +25,8 @@ public class GoldenCtlTests(ITestOutputHelper output)
         output.WriteLine(counts);
         Console.WriteLine(counts);
         Assert.True(report.Faults.Count == 0, $"{counts}\n{string.Join("\n\n", report.Faults)}");
-        Assert.True(Exceptions.Count * 100 <= report.Total || filter.Length > 0, "more than one exception in a hundred rows");
+        Assert.True(Exceptions.Count * 100 <= report.Total
+            || filter.Length > 0, "more than one exception in a hundred rows");
     }
 
     private static void RunSet(string name, string[] parts, Report report)
@@ -66,7 +67,8 @@ public class GoldenCtlTests(ITestOutputHelper output)
                 }
                 else if (!Exceptions.ContainsKey($"{row.Set}:{row.Step}"))
                 {
-                    Faults.Add($"{row.Set} {row.Step}: etcdctl {string.Join(' ', row.Args)}\n  {string.Join("\n  ", differences)}\n" +
+                    Faults.Add(
+                        $"{row.Set} {row.Step}: etcdctl {string.Join(' ', row.Args)}\n  {string.Join("\n  ", differences)}\n" +
                         $"  again: GOLDEN={row.Set}:{row.Step} dotnet run --project tests/Conformance -- " +
                         "-class EtcdAot.Tests.Conformance.Ctl.GoldenCtlTests");
                 }

@@ -44,7 +44,8 @@ internal sealed class GoldenRow(JsonElement json)
     public IEnumerable<(string Name, string Value)> Variables =>
         json.GetProperty("env").EnumerateObject().Select(p => (p.Name, p.Value.GetString() ?? ""));
 
-    public IEnumerable<(string Name, string Pattern)> Captures => json.TryGetProperty("capture", out JsonElement value)
+    public IEnumerable<(string Name, string Pattern)> Captures =>
+        json.TryGetProperty("capture", out JsonElement value)
         ? value.EnumerateObject().Select(p => (p.Name, p.Value.GetString() ?? ""))
         : [];
 
@@ -90,5 +91,6 @@ internal sealed class GoldenRow(JsonElement json)
             : null;
     }
 
-    private int? Number(string name) => json.TryGetProperty(name, out JsonElement value) ? value.GetInt32() : null;
+    private int? Number(string name) =>
+        json.TryGetProperty(name, out JsonElement value) ? value.GetInt32() : null;
 }

@@ -1,5 +1,5 @@
-// Runs one set of recorded steps in order, against a server of its own where the set has one, on the ports that the
-// recording used (ids and table widths hang on them).
+// Runs one set of recorded steps in order, against a server of its own where the set has one, on the ports
+// that the recording used (ids and table widths hang on them).
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
@@ -42,13 +42,14 @@ internal sealed class GoldenSet : IDisposable
         }
     }
 
-    /// <summary>Runs all rows; calls <paramref name="judge"/> with the row, the exit code and both outputs, raw
-    /// output first.</summary>
+    /// <summary>Runs all rows; calls <paramref name="judge"/> with the row, the exit code and both outputs,
+    /// raw output first.</summary>
     public void Run(List<GoldenRow> rows, Action<GoldenRow, GoldenAnswer> judge)
     {
         foreach (GoldenRow row in rows)
         {
-            foreach ((GoldenRow Row, ToolProcess Process) ended in _background.FindAll(b => b.Row.StoppedBeforeStep <= row.Step))
+            foreach ((GoldenRow Row, ToolProcess Process) ended in _background.FindAll(b =>
+                b.Row.StoppedBeforeStep <= row.Step))
             {
                 EndBackground(ended, judge);
             }
@@ -127,7 +128,8 @@ internal sealed class GoldenSet : IDisposable
     private static string Resolver()
     {
         string? line = File.Exists("/etc/resolv.conf")
-            ? File.ReadLines("/etc/resolv.conf").FirstOrDefault(l => l.StartsWith("nameserver", StringComparison.Ordinal))
+            ? File.ReadLines("/etc/resolv.conf").FirstOrDefault(l =>
+                l.StartsWith("nameserver", StringComparison.Ordinal))
             : null;
         return line?.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1] ?? "127.0.0.1";
     }
@@ -140,16 +142,19 @@ internal sealed class GoldenSet : IDisposable
         string[] args =
         [
             "--name", "default", "--data-dir", Path.Combine(_folder, "d"), "--listen-client-urls", listen,
-            "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+            "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls",
+                peer,
             "--initial-cluster", $"default={peer}", .. extra,
         ];
         string log = Path.Combine(_folder, "log");
-        var start = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$@\" > \"$0\" 2>&1", log, Programs.Server, .. args])
+        var start = new ProcessStartInfo("/bin/sh",
+            ["-c", "exec \"$@\" > \"$0\" 2>&1", log, Programs.Server, .. args])
         {
             WorkingDirectory = _folder,
             UseShellExecute = false,
         };
-        foreach (string name in start.Environment.Keys.Where(k => k.StartsWith("ETCD", StringComparison.Ordinal)).ToList())
+        foreach (string name in start.Environment.Keys.Where(k =>
+            k.StartsWith("ETCD", StringComparison.Ordinal)).ToList())
         {
             start.Environment.Remove(name);
         }
@@ -227,7 +232,8 @@ internal sealed class GoldenSet : IDisposable
             row.Input.ConvertAll(i => (Expand(i.Text), i.PauseMillis)));
     }
 
-    private void EndBackground((GoldenRow Row, ToolProcess Process) started, Action<GoldenRow, GoldenAnswer> judge)
+    private void EndBackground((GoldenRow Row, ToolProcess Process) started,
+        Action<GoldenRow, GoldenAnswer> judge)
     {
         _background.Remove(started);
         using ToolProcess process = started.Process;
@@ -252,10 +258,12 @@ internal sealed class GoldenSet : IDisposable
             }
         }
 
-        return new GoldenAnswer(result.Exit, result.Output, Hide(output), Hide(Encoding.UTF8.GetString(result.Error)));
+        return new GoldenAnswer(result.Exit, result.Output, Hide(output),
+            Hide(Encoding.UTF8.GetString(result.Error)));
     }
 
     private string Expand(string text) => Regex.Replace(text, @"\{([A-Z]+\d*)(:d)?\}", m =>
         !_values.TryGetValue(m.Groups[1].Value, out string? value) ? m.Value :
-        m.Groups[2].Length > 0 ? $"{ulong.Parse(value, NumberStyles.HexNumber, CultureInfo.InvariantCulture)}" : value);
+        m.Groups[2].Length > 0
+            ? $"{ulong.Parse(value, NumberStyles.HexNumber, CultureInfo.InvariantCulture)}" : value);
 }

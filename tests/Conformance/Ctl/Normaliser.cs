@@ -1,5 +1,5 @@
-// Takes out of an output what differs from run to run: times, sizes, ids, ports. The rules and their order belong to the
-// recording.
+// Takes out of an output what differs from run to run: times, sizes, ids, ports. The rules and their order
+// belong to the recording.
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -49,7 +49,8 @@ internal static class Normaliser
         text = Regex.Replace(text, @"attached keys\(\[(.*?)\]\)",
             m => $"attached keys([{string.Join(' ', m.Groups[1].Value.Split(' ').Order(StringComparer.Ordinal))}])");
         text = Regex.Replace(text, @"(""keys"":\[)([^\]]*)",
-            m => m.Groups[1].Value + string.Join(',', m.Groups[2].Value.Split(',').Order(StringComparer.Ordinal)));
+            m => m.Groups[1].Value + string.Join(',',
+                m.Groups[2].Value.Split(',').Order(StringComparer.Ordinal)));
         string[] lines = text.Split('\n');
         if (lines.Any(l => l.Length > 1 && l[0] is '│' or '|' && l[^1] is '│' or '|'))
         {

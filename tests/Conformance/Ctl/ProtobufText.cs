@@ -10,7 +10,8 @@ internal static class ProtobufText
     public static string Of(byte[] message, params string[] masked)
     {
         var lines = new List<string>();
-        return Append(message, "", masked, lines) ? string.Join('\n', lines) : "raw=" + Convert.ToHexString(message);
+        return Append(message, "", masked, lines) ? string.Join('\n', lines)
+            : "raw=" + Convert.ToHexString(message);
     }
 
     private static bool Append(ReadOnlySpan<byte> rest, string path, string[] masked, List<string> lines)
@@ -46,7 +47,8 @@ internal static class ProtobufText
         return true;
     }
 
-    private static void AppendBytes(ReadOnlySpan<byte> bytes, string name, string[] masked, List<string> lines)
+    private static void AppendBytes(ReadOnlySpan<byte> bytes, string name, string[] masked,
+        List<string> lines)
     {
         bool printable = bytes.Length > 0 && !bytes.ContainsAnyExceptInRange((byte)32, (byte)126);
         var inner = new List<string>();
