@@ -1,5 +1,5 @@
-// The JSON lines that etcd's client library writes on stderr beside the "Error:" line (etcdctl §9). Callers are those of
-// the original, so that people find what they search for.
+// The JSON lines that etcd's client library writes on stderr beside the "Error:" line (etcdctl §9). Callers
+// are those of the original, so that people find what they search for.
 using System.Globalization;
 using EtcdAot.Client;
 using EtcdAot.Cmd.Etcdctl.Printing;
@@ -20,14 +20,16 @@ internal static class ClientLog
     public static void ShadowedVariable(Output error, string name)
     {
         error.Line(Start("fatal", null, "flags/flag.go:85")
-            .Name("msg").Value("conflicting environment variable is shadowed by corresponding command-line flag " +
+            .Name("msg").Value(
+                "conflicting environment variable is shadowed by corresponding command-line flag " +
                 "(either unset environment variable or disable flag))")
             .Name("environment-variable").Value(name).Close('}').ToString());
     }
 
     public static void UnknownVariable(Output error, string assignment)
     {
-        error.Line(Start("warn", null, "flags/flag.go:93").Name("msg").Value("unrecognized environment variable")
+        error.Line(Start("warn", null,
+            "flags/flag.go:93").Name("msg").Value("unrecognized environment variable")
             .Name("environment-variable").Value(assignment).Close('}').ToString());
     }
 
@@ -53,10 +55,13 @@ internal static class ClientLog
             .Name("error").Value(attempt.Error).Close('}').ToString());
     }
 
-    /// <summary>A line of "snapshot save"; <paramref name="fields"/> are name, value, name, value ….</summary>
-    public static void Info(Output error, string? logger, string caller, string message, params string[] fields)
+    /// <summary>A line of "snapshot save"; <paramref name="fields"/> are name, value, name, value
+    /// ….</summary>
+    public static void Info(Output error, string? logger, string caller, string message,
+        params string[] fields)
     {
-        GoJson line = Start("info", logger, logger is null ? caller : $"{Module}/{caller}").Name("msg").Value(message);
+        GoJson line = Start("info", logger, logger is null ? caller
+            : $"{Module}/{caller}").Name("msg").Value(message);
         for (int i = 0; i + 1 < fields.Length; i += 2)
         {
             line.Name(fields[i]).Value(fields[i + 1]);

@@ -10,8 +10,22 @@ public static class CtlMain
     public static int Run(string[] args)
     {
         ArgumentNullException.ThrowIfNull(args);
-        string called = Path.GetFileName(Environment.GetCommandLineArgs()[0]);
-        return Run(called, args, Terminal.OfProcess());
+        return Run(Path.GetFileName(CalledAs()), args, Terminal.OfProcess());
+    }
+
+    // The name that was typed, a link's included; the runtime knows only the file behind it.
+    private static string CalledAs()
+    {
+        try
+        {
+            string line = File.ReadAllText("/proc/self/cmdline");
+            return line[..line.IndexOf('\0', StringComparison.Ordinal)];
+        }
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+        {
+            return Environment.GetCommandLineArgs()[0];
+        }
     }
 
     internal static int Run(string called, string[] args, Terminal terminal)

@@ -25,7 +25,8 @@ internal static class Discovery
 
         if (!call.Bool("insecure-discovery"))
         {
-            foreach (string dropped in found.Where(e => e.StartsWith("http://", StringComparison.Ordinal)).ToList())
+            foreach (string dropped in found.Where(e =>
+                e.StartsWith("http://", StringComparison.Ordinal)).ToList())
             {
                 call.Terminal.Error.Line($"ignoring discovered insecure endpoint \"{dropped}\"");
                 found.Remove(dropped);

@@ -1,4 +1,5 @@
-// Switches a terminal's echo off while a password is typed. libc's termios; without a terminal it does nothing.
+// Switches a terminal's echo off while a password is typed. libc's termios; without a terminal it does
+// nothing.
 using System.Runtime.InteropServices;
 
 namespace EtcdAot.Cmd.Etcdctl;
@@ -36,7 +37,8 @@ internal static partial class Echo
         }
     }
 
-    // struct termios of Linux: four 32-bit mode words (input, output, control, local), then the rest: 60 bytes.
+    // struct termios of Linux: four 32-bit mode words (input, output, control, local), then the rest: 60
+    // bytes.
     [LibraryImport("libc", EntryPoint = "tcgetattr")]
     private static unsafe partial int GetAttributes(int fd, byte* attributes);
 

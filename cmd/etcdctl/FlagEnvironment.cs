@@ -1,5 +1,5 @@
-// ETCDCTL_* variables: they stand in for options that a command inherits (etcdctl §4). Runs once, when the client is
-// set up.
+// ETCDCTL_* variables: they stand in for options that a command inherits (etcdctl §4). Runs once, when the
+// client is set up.
 using System.Collections;
 using EtcdAot.Cmd.Etcdctl.Commands;
 using EtcdAot.Cmd.Etcdctl.Flags;
@@ -11,8 +11,8 @@ internal static class FlagEnvironment
 {
     private const string Prefix = "ETCDCTL_";
 
-    /// <summary>Reads <paramref name="variables"/>; a variable beside the same option is fatal, one that fits nothing
-    /// is warned of, one that does not parse is dropped.</summary>
+    /// <summary>Reads <paramref name="variables"/>; a variable beside the same option is fatal, one that fits
+    /// nothing is warned of, one that does not parse is dropped.</summary>
     public static void Apply(Invocation call, IDictionary variables)
     {
         var used = new HashSet<string>(StringComparer.Ordinal);

@@ -1,5 +1,5 @@
-// Lines of a byte stream, each ended by a newline: a last line without one counts as the end (etcdctl §13 txn). Blocking,
-// one thread.
+// Lines of a byte stream, each ended by a newline: a last line without one counts as the end (etcdctl §13
+// txn). Blocking, one thread.
 using System.Text;
 
 namespace EtcdAot.Cmd.Etcdctl;

@@ -25,7 +25,8 @@ internal static class Login
         return colon >= 0 ? (user[..colon], user[(colon + 1)..]) : (user, Ask(call.Terminal, "Password: "));
     }
 
-    /// <summary>Prints <paramref name="prompt"/> and reads a line without echo; end of input is an empty one.</summary>
+    /// <summary>Prints <paramref name="prompt"/> and reads a line without echo; end of input is an empty
+    /// one.</summary>
     public static string Ask(Terminal terminal, string prompt)
     {
         terminal.Out.Write(prompt);

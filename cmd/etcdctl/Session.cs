@@ -1,5 +1,5 @@
-// What a command that talks to a cluster needs: settings from options and environment, the printer, clients, time
-// limits and etcd's wording of errors (etcdctl §4 to §8). One command at a time.
+// What a command that talks to a cluster needs: settings from options and environment, the printer, clients,
+// time limits and etcd's wording of errors (etcdctl §4 to §8). One command at a time.
 using EtcdAot.Client;
 using EtcdAot.Cmd.Etcdctl.Commands;
 using EtcdAot.Cmd.Etcdctl.Printing;
@@ -42,7 +42,8 @@ internal sealed class Session : IDisposable
     /// <summary>Options for a call that --command-timeout limits.</summary>
     public CallOptions Limited => new(deadline: DateTime.UtcNow + CommandTimeout);
 
-    /// <summary>Reads the environment and checks the settings, in the order in which the original does.</summary>
+    /// <summary>Reads the environment and checks the settings, in the order in which the original
+    /// does.</summary>
     public static Session Open(Invocation call, string logger = ClientLog.Usual)
     {
         var session = new Session(call) { Logger = logger };
@@ -135,7 +136,8 @@ internal sealed class Session : IDisposable
         }
     }
 
-    private TimeSpan Nanos(string flag) => TimeSpan.FromTicks(_call.Flags[flag].Nanos / TimeSpan.NanosecondsPerTick);
+    private TimeSpan Nanos(string flag) =>
+        TimeSpan.FromTicks(_call.Flags[flag].Nanos / TimeSpan.NanosecondsPerTick);
 
     // The original says it once for each of its two loggers (etcdctl §4).
     private void WarnOfDebugLevel()
@@ -146,8 +148,10 @@ internal sealed class Session : IDisposable
             return;
         }
 
-        string time = DateTime.UtcNow.ToString("yyyy/MM/dd HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture);
-        string line = $"{time} Invalid value for environment variable 'ETCD_CLIENT_DEBUG'. Using default level: 'info'\n";
+        string time = DateTime.UtcNow.ToString("yyyy/MM/dd HH:mm:ss",
+            System.Globalization.CultureInfo.InvariantCulture);
+        string line =
+            $"{time} Invalid value for environment variable 'ETCD_CLIENT_DEBUG'. Using default level: 'info'\n";
         Terminal.Error.Write(line + line);
     }
 }

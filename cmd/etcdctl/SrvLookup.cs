@@ -1,5 +1,5 @@
-// One SRV question to the first name server of resolv.conf, over UDP. Answers are hostile bytes: every length is
-// checked. Blocking.
+// One SRV question to the first name server of resolv.conf, over UDP. Answers are hostile bytes: every length
+// is checked. Blocking.
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
@@ -35,11 +35,13 @@ internal static class SrvLookup
                 udp.Send(Question(id, name));
                 IPEndPoint? from = null;
                 IReadOnlyList<string>? targets = Parse(udp.Receive(ref from), id);
-                return targets is { Count: > 0 } ? new Answer(targets, null) : new Answer([], place + "no such host");
+                return targets is { Count: > 0 } ? new Answer(targets, null)
+                    : new Answer([], place + "no such host");
             }
             catch (SocketException e)
             {
-                last = e.SocketErrorCode == SocketError.ConnectionRefused ? "connection refused" : "i/o timeout";
+                last = e.SocketErrorCode == SocketError.ConnectionRefused ? "connection refused"
+                    : "i/o timeout";
             }
         }
 
@@ -62,7 +64,8 @@ internal static class SrvLookup
         return [.. bytes];
     }
 
-    /// <summary>The targets in an answer; null when it is not one, empty when there is no such name.</summary>
+    /// <summary>The targets in an answer; null when it is not one, empty when there is no such
+    /// name.</summary>
     internal static IReadOnlyList<string>? Parse(ReadOnlySpan<byte> message, ushort id)
     {
         if (message.Length < HeaderSize || BinaryPrimitives.ReadUInt16BigEndian(message) != id)
@@ -164,7 +167,8 @@ internal static class SrvLookup
             foreach (string line in File.ReadLines("/etc/resolv.conf"))
             {
                 string[] words = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-                if (words is ["nameserver", string address, ..] && IPAddress.TryParse(address, out IPAddress? ip))
+                if (words is ["nameserver", string address, ..]
+                    && IPAddress.TryParse(address, out IPAddress? ip))
                 {
                     return new IPEndPoint(ip, 53);
                 }

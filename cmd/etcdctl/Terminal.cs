@@ -1,5 +1,5 @@
-// The three standard streams as bytes (values need not be UTF-8) and the exit codes. One thread at a time writes;
-// System.Console is not used, which keeps start-up short.
+// The three standard streams as bytes (values need not be UTF-8) and the exit codes. One thread at a time
+// writes; System.Console is not used, which keeps start-up short.
 using System.Text;
 
 namespace EtcdAot.Cmd.Etcdctl;
@@ -16,7 +16,8 @@ internal static class ExitCode
     public const int BadArgs = 128;
 }
 
-/// <summary>Ends a command: <c>Error: text</c> on stderr (nothing without a text) and this exit code.</summary>
+/// <summary>Ends a command: <c>Error: text</c> on stderr (nothing without a text) and this exit
+/// code.</summary>
 internal sealed class CommandFailedException(int code, string text) : Exception(text)
 {
     public int Code => code;
@@ -50,7 +51,8 @@ internal sealed class Terminal(Stream input, Stream output, Stream error)
 
     public static Terminal OfProcess()
     {
-        return new Terminal(Console.OpenStandardInput(), Console.OpenStandardOutput(), Console.OpenStandardError());
+        return new Terminal(Console.OpenStandardInput(), Console.OpenStandardOutput(),
+            Console.OpenStandardError());
     }
 }
 

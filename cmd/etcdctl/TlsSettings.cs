@@ -1,4 +1,5 @@
-// Checks of the TLS options (etcdctl §6). This build has no TLS yet: whatever would need it ends with a sentence.
+// Checks of the TLS options (etcdctl §6). This build has no TLS yet: whatever would need it ends with a
+// sentence.
 using EtcdAot.Cmd.Etcdctl.Commands;
 
 namespace EtcdAot.Cmd.Etcdctl;
@@ -14,7 +15,8 @@ internal static class TlsSettings
         {
             if (call.Flags[name] is { Changed: true, Text.Length: 0 })
             {
-                throw new CommandFailedException(ExitCode.BadArgs, $"empty string is passed to --{name} option");
+                throw new CommandFailedException(ExitCode.BadArgs,
+                    $"empty string is passed to --{name} option");
             }
         }
 

@@ -34,13 +34,13 @@ public partial class Call
     {
         Invariant.Check(_replyLength < 0 && _missing == 0, "replies are written one after the other");
         _replyLength = length;
+        SendHeaders();
         if (_ended || _stream is null || Encoding == MessageEncoding.Gzip)
         {
             _scratch = _home.Buffers.Rent(length);
             return _scratch.AsSpan(0, length);
         }
 
-        SendHeaders();
         Span<byte> frame = _stream.BeginData(MessageReader.PrefixLength + length);
         WritePrefix(frame, 0, length);
         return frame[MessageReader.PrefixLength..];
@@ -83,9 +83,9 @@ public partial class Call
         Invariant.Check(Encoding == MessageEncoding.Identity, "a large reply in pieces is not compressed");
         Invariant.Check(_replyLength < 0 && _missing == 0, "replies are written one after the other");
         _missing = length;
+        SendHeaders();
         if (!_ended && _stream is not null)
         {
-            SendHeaders();
             WritePrefix(_stream.BeginData(MessageReader.PrefixLength), 0, length);
             _stream.EndData(endOfStream: false);
             _home.Options.Interceptor?.OnSent(this, length);
@@ -129,7 +129,6 @@ public partial class Call
             return;
         }
 
-        SendHeaders();
         byte[] compressed = Gzip.Deflate(message);
         Span<byte> frame = _stream.BeginData(MessageReader.PrefixLength + compressed.Length);
         WritePrefix(frame, 1, compressed.Length);

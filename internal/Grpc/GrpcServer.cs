@@ -1,6 +1,7 @@
 // The server kernel's entrance: looks at a request's head and makes a call of it, or refuses it. One for each listener;
 // the method table is immutable once serving. Task-free; what belongs to a loop stands in GrpcLoop.
 using EtcdAot.Http;
+using EtcdAot.Http.H2;
 using EtcdAot.Net;
 
 namespace EtcdAot.Grpc;
@@ -37,7 +38,7 @@ public sealed class GrpcServer(GrpcServerOptions options) : IStreamAcceptor
         var head = new RequestHead(headers);
         if (head.IsForbidden)
         {
-            stream.Reset(HttpErrors.ProtocolError);
+            stream.Reset(H2Error.ProtocolError);
             return RefusedStream.Instance;
         }
 
@@ -117,17 +118,6 @@ public sealed class GrpcServer(GrpcServerOptions options) : IStreamAcceptor
         {
         }
     }
-}
-
-/// <summary>HTTP/2 error codes that gRPC uses.</summary>
-internal static class HttpErrors
-{
-    internal const uint NoError = 0;
-    internal const uint ProtocolError = 1;
-    internal const uint InternalError = 2;
-    internal const uint RefusedStream = 7;
-    internal const uint Cancel = 8;
-    internal const uint EnhanceYourCalm = 11;
 }
 
 /// <summary>What the calls of one I/O thread share. Owned by that thread.</summary>

@@ -100,6 +100,11 @@ internal sealed unsafe class EpollPoller : IPoller
 
     public void Wake()
     {
+        if (_epoll < 0)
+        {
+            return;
+        }
+
         ulong one = 1;
         // EAGAIN means that the counter is full: a wake is pending then.
         _ = LibcEpoll.write(_wake, (byte*)&one, sizeof(ulong));

@@ -88,6 +88,12 @@ public sealed unsafe class LinuxNetwork : INetwork
             return Errno.Invalid;
         }
 
+        if (address is { Family: NetworkFamily.Unix, Path: { Length: > 0 } path } && path[0] != '@')
+        {
+            // As the original does: what a killed member left at the path (or anything else) is replaced.
+            _ = Libc.unlink(path);
+        }
+
         if (LibcSocket.bind(fd, encoded, (uint)length) < 0)
         {
             return Libc.LastErrno();

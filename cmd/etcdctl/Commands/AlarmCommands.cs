@@ -28,7 +28,8 @@ internal static class AlarmCommands
         }
 
         using Session session = Session.Open(call);
-        AlarmResponse list = Session.Ask(() => session.Client.Maintenance.AlarmAsync(ListRequest, session.Limited));
+        AlarmResponse list = Session.Ask(() =>
+            session.Client.Maintenance.AlarmAsync(ListRequest, session.Limited));
         session.Printer.Alarm(name == "list" ? list : Disarm(session, list));
         return ExitCode.Success;
     }
@@ -45,7 +46,8 @@ internal static class AlarmCommands
                 MemberID = alarm.MemberID,
                 Alarm = alarm.Alarm,
             };
-            AlarmResponse reply = Session.Ask(() => session.Client.Maintenance.AlarmAsync(request, session.Limited));
+            AlarmResponse reply = Session.Ask(() =>
+                session.Client.Maintenance.AlarmAsync(request, session.Limited));
             cleared.Alarms.Add(reply.Alarms);
         }
 

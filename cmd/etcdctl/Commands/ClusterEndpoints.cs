@@ -1,5 +1,5 @@
-// The endpoints that a command which asks each endpoint on its own works through: those of --endpoints as typed, or with
-// --cluster the client URLs of all members in ID order (etcdctl §13).
+// The endpoints that a command which asks each endpoint on its own works through: those of --endpoints as
+// typed, or with --cluster the client URLs of all members in ID order (etcdctl §13).
 using EtcdAot.Client;
 using EtcdAot.Wire.Etcdserverpb;
 using Grpc.Core;
@@ -20,7 +20,8 @@ internal static class ClusterEndpoints
         {
             EtcdClient client = session.Client;
             MemberListResponse reply = client.Cluster.MemberListAsync(
-                new MemberListRequest { Linearizable = true }, session.Limited).ResponseAsync.GetAwaiter().GetResult();
+                new MemberListRequest { Linearizable = true },
+                    session.Limited).ResponseAsync.GetAwaiter().GetResult();
             return [.. reply.Members.SelectMany(m => m.ClientURLs)];
         }
         catch (RpcException e)
@@ -30,10 +31,13 @@ internal static class ClusterEndpoints
         }
     }
 
-    /// <summary>Runs <paramref name="ask"/> for each endpoint in turn with its own client; a failure is told by
-    /// <paramref name="failed"/> and the rest goes on. Returns the last failure, null when all went well.</summary>
+    /// <summary>Runs <paramref name="ask"/> for each endpoint in turn with its own client; a failure is told
+    /// by
+    /// <paramref name="failed"/> and the rest goes on. Returns the last failure, null when all went
+    /// well.</summary>
     public static string? Each(
-        Session session, IReadOnlyList<string> endpoints, Action<EtcdClient, string> ask, Func<string, string, string> failed)
+        Session session, IReadOnlyList<string> endpoints, Action<EtcdClient, string> ask,
+            Func<string, string, string> failed)
     {
         if (endpoints.Count == 0)
         {

@@ -50,7 +50,8 @@ internal sealed class Command
     public IEnumerable<FlagSpec> OwnFlags()
     {
         string name = Name.Length == 0 ? "this command" : Name;
-        return Flags.Concat(Inherited).Append(new FlagSpec("help", FlagKind.Bool, "false", $"help for {name}", 'h'))
+        return Flags.Concat(Inherited).Append(new FlagSpec("help", FlagKind.Bool, "false",
+            $"help for {name}", 'h'))
             .OrderBy(f => f.Name, StringComparer.Ordinal);
     }
 

@@ -1,5 +1,6 @@
-// From words to a command: which command is meant, which words belong to its options, and what is said when nothing
-// fits. The rules are cobra's, because its answers are etcdctl's contract (etcdctl §3). Pure but for its two outputs.
+// From words to a command: which command is meant, which words belong to its options, and what is said when
+// nothing fits. The rules are cobra's, because its answers are etcdctl's contract (etcdctl §3). Pure but for
+// its two outputs.
 using EtcdAot.Cmd.Etcdctl.Flags;
 
 namespace EtcdAot.Cmd.Etcdctl.Commands;
@@ -19,7 +20,8 @@ internal sealed record Invocation(Command Command, FlagSet Flags, Terminal Termi
 /// <summary>Finds and runs commands of a tree.</summary>
 internal static class CommandLine
 {
-    /// <summary>Runs <paramref name="args"/> against <paramref name="root"/>; returns the exit code.</summary>
+    /// <summary>Runs <paramref name="args"/> against <paramref name="root"/>; returns the exit
+    /// code.</summary>
     public static int Run(Command root, string[] args, Terminal terminal, HelpStyle style)
     {
         (Command command, List<string> rest) = Find(root, [.. args]);
@@ -36,10 +38,10 @@ internal static class CommandLine
             return ExitCode.Success;
         }
 
+        bad ??= MissingFlags(command, flags);
         if (bad is not null)
         {
-            HelpPage.Write(style == HelpStyle.Sections ? terminal.Out : terminal.Error, command, style);
-            terminal.Error.Line($"Error: {bad}\n\nError: {bad}");
+            TellBadFlag(command, bad, terminal, style);
             return ExitCode.Error;
         }
 
@@ -57,7 +59,8 @@ internal static class CommandLine
         return command.Run(new Invocation(command, flags, terminal));
     }
 
-    /// <summary>The command that the words of <paramref name="args"/> name, and the arguments left for it.</summary>
+    /// <summary>The command that the words of <paramref name="args"/> name, and the arguments left for
+    /// it.</summary>
     public static (Command Command, List<string> Left) Find(Command root, List<string> args)
     {
         Command command = root;
@@ -68,6 +71,26 @@ internal static class CommandLine
         }
 
         return (command, args);
+    }
+
+    private static string? MissingFlags(Command command, FlagSet flags)
+    {
+        List<string> missing = [.. command.OwnFlags().Where(f => f.Required && !flags[f.Name].Changed)
+            .Select(f => $"\"{f.Name}\"")];
+        return missing.Count == 0 ? null : $"required flag(s) {string.Join(", ", missing)} not set";
+    }
+
+    // etcdctl shows its usage on stdout, etcdutl on stderr between the two lines (etcdctl §3).
+    private static void TellBadFlag(Command command, string bad, Terminal terminal, HelpStyle style)
+    {
+        if (style == HelpStyle.Sections)
+        {
+            HelpPage.Write(terminal.Out, command, style);
+            terminal.Error.Line($"Error: {bad}\n\nError: {bad}");
+            return;
+        }
+
+        terminal.Error.Line($"Error: {bad}\n{HelpPage.CobraUsage(command)}\nError: {bad}");
     }
 
     private static int Help(Command root, string[] topic, Terminal terminal, HelpStyle style)
@@ -123,8 +146,8 @@ internal static class CommandLine
         return row[b.Length];
     }
 
-    // The words that are neither options nor values of options, as far as `command` knows its options: an unknown one
-    // takes the next word as its value.
+    // The words that are neither options nor values of options, as far as `command` knows its options: an
+    // unknown one takes the next word as its value.
     private static List<string> WithoutFlags(List<string> args, Command command)
     {
         var words = new List<string>();

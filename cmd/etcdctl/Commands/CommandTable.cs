@@ -1,5 +1,5 @@
-// The one table of etcdctl's and etcdutl's commands and options (DESIGN 4.18, etcdctl §3, §13). The order is the order in
-// which near names are suggested.
+// The one table of etcdctl's and etcdutl's commands and options (DESIGN 4.18, etcdctl §3, §13). The order is
+// the order in which near names are suggested.
 using EtcdAot.Cmd.Etcdctl.Flags;
 
 namespace EtcdAot.Cmd.Etcdctl.Commands;
@@ -50,9 +50,17 @@ internal static class CommandTable
     {
         Use = "etcdutl",
         Brief = "Works on the files of an etcd member that is not running",
-        Inherited = [Text("write-out", "simple", "form of the output: simple, fields, json, protobuf, table", 'w')],
+        Inherited = [Text("write-out", "simple", "form of the output: simple, fields, json, protobuf, table",
+            'w')],
         Children =
         [
+            OfflineCommands.DefragCommand,
+            new Command
+            {
+                Use = "snapshot",
+                Brief = "Look at snapshot files and restore them",
+                Children = [RestoreCommand.Restore, OfflineCommands.SnapshotStatusCommand],
+            },
             VersionCommand.Version("etcdutl"),
             new Command { Use = "help [command]", Brief = "Show the usage of a command", Run = _ => 0 },
         ],

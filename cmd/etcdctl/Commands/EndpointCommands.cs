@@ -140,7 +140,8 @@ internal static class EndpointCommands
             session,
             ClusterEndpoints.Of(session, call.Bool("cluster")),
             (client, endpoint) => list.Add(new EndpointHash(endpoint,
-                client.Maintenance.HashKVAsync(request, session.Limited).ResponseAsync.GetAwaiter().GetResult())),
+                client.Maintenance.HashKVAsync(request,
+                    session.Limited).ResponseAsync.GetAwaiter().GetResult())),
             (endpoint, why) => $"Failed to get the hash of endpoint {endpoint} ({why})");
         session.Printer.Hashes(list);
         return failure is null ? ExitCode.Success : throw new CommandFailedException(ExitCode.Error, failure);

@@ -1,5 +1,5 @@
-// Help pages in the two layouts of etcdctl §3: etcdctl's own sections, and cobra's (etcdutl, flag errors in txn).
-// Everything on them comes from the command table. Pure.
+// Help pages in the two layouts of etcdctl §3: etcdctl's own sections, and cobra's (etcdutl, flag errors in
+// txn). Everything on them comes from the command table. Pure.
 using System.Text;
 using EtcdAot.Cmd.Etcdctl.Flags;
 
@@ -19,6 +19,7 @@ internal enum HelpStyle
 internal static class HelpPage
 {
     private const int Stop = 8;
+    private const int CobraNameWidth = 11;
 
     public static void Write(Output output, Command command, HelpStyle style)
     {
@@ -29,7 +30,7 @@ internal static class HelpPage
     public static string CobraUsage(Command command)
     {
         var page = new StringBuilder("Usage:\n");
-        if (command.Run is not null || command.Parent is not null)
+        if (command.Run is not null)
         {
             string path = command.Parent is null ? "" : command.Parent.Path;
             page.Append("  ").Append(path).Append(' ').Append(command.Use).Append(" [flags]\n");
@@ -38,10 +39,11 @@ internal static class HelpPage
         if (command.Children.Count > 0)
         {
             page.Append("  ").Append(command.Path).Append(" [command]\n\nAvailable Commands:\n");
-            int width = command.Children.Max(c => c.Name.Length);
+            int width = Math.Max(CobraNameWidth, command.Children.Max(c => c.Name.Length));
             foreach (Command child in Sorted(command.Children))
             {
-                page.Append("  ").Append(child.Name.PadRight(width)).Append(' ').Append(child.Brief).Append('\n');
+                page.Append("  ").Append(child.Name.PadRight(width)).Append(' ').Append(
+                    child.Brief).Append('\n');
             }
         }
 
@@ -130,9 +132,11 @@ internal static class HelpPage
     }
 
     // Two columns with tabs up to a common stop; the indent counts where it is not a tab of its own.
-    private static void AppendColumns(StringBuilder page, List<(string Indent, string Name, string Text)> rows)
+    private static void AppendColumns(StringBuilder page,
+        List<(string Indent, string Name, string Text)> rows)
     {
-        int Width((string Indent, string Name, string Text) r) => r.Name.Length + (r.Indent == "\t" ? 0 : r.Indent.Length);
+        int Width((string Indent, string Name, string Text) r) =>
+            r.Name.Length + (r.Indent == "\t" ? 0 : r.Indent.Length);
         int column = ((rows.Max(Width) / Stop) + 1) * Stop;
         foreach ((string Indent, string Name, string Text) row in rows)
         {

@@ -1,5 +1,5 @@
-// get, put, del, compaction (etcdctl §13). The first three make requests for txn as well. Each checks arguments first,
-// then sets up the client, then asks.
+// get, put, del, compaction (etcdctl §13). The first three make requests for txn as well. Each checks
+// arguments first, then sets up the client, then asks.
 using EtcdAot.Cmd.Etcdctl.Flags;
 using EtcdAot.Cmd.Etcdctl.Printing;
 using EtcdAot.Wire.Etcdserverpb;
@@ -100,7 +100,8 @@ internal static class KeyValueCommands
         return request;
     }
 
-    /// <summary>The request that a put command line asks for; <paramref name="input"/> gives a missing value.</summary>
+    /// <summary>The request that a put command line asks for; <paramref name="input"/> gives a missing
+    /// value.</summary>
     public static PutRequest PutOf(Invocation call, Stream input)
     {
         const string Usage = "put command needs 1 argument and input from stdin or 2 arguments";
@@ -158,15 +159,16 @@ internal static class KeyValueCommands
         (request.Key, request.RangeEnd) = Span(call);
         if (call.Words.Count == 2 && !call.Bool("range"))
         {
-            call.Terminal.Error.Line("In etcd v3.6, the operation will be suspended for a few seconds to provide " +
+            call.Terminal.Error.Line(
+                "In etcd v3.6, the operation will be suspended for a few seconds to provide " +
                 "the user time to verify range.");
         }
 
         return request;
     }
 
-    /// <summary>The first key that does not begin with <paramref name="prefix"/>; a single zero byte when every
-    /// later key does.</summary>
+    /// <summary>The first key that does not begin with <paramref name="prefix"/>; a single zero byte when
+    /// every later key does.</summary>
     public static ByteString PrefixEnd(ByteString prefix)
     {
         byte[] end = prefix.ToByteArray();
@@ -220,7 +222,8 @@ internal static class KeyValueCommands
     {
         DeleteRangeRequest request = DeleteOf(call);
         using Session session = Session.Open(call);
-        session.Printer.Delete(Session.Ask(() => session.Client.Kv.DeleteRangeAsync(request, session.Limited)));
+        session.Printer.Delete(Session.Ask(() =>
+            session.Client.Kv.DeleteRangeAsync(request, session.Limited)));
         return ExitCode.Success;
     }
 
@@ -259,7 +262,8 @@ internal static class KeyValueCommands
         {
             if (call.Words.Count > 1)
             {
-                throw BadArgs("too many arguments, only accept one argument when `--prefix` or `--from-key` is set");
+                throw BadArgs(
+                    "too many arguments, only accept one argument when `--prefix` or `--from-key` is set");
             }
 
             return key.IsEmpty ? (Zero, Zero) : (key, prefix ? PrefixEnd(key) : Zero);

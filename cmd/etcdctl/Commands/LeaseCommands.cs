@@ -27,7 +27,8 @@ internal static class LeaseCommands
                 Run = RunKeepAlive,
             },
             new Command { Use = "list", Brief = "Show the IDs of all leases", Run = RunList },
-            new Command { Use = "revoke <leaseID>", Brief = "End a lease and delete its keys", Run = RunRevoke },
+            new Command { Use = "revoke <leaseID>", Brief = "End a lease and delete its keys",
+                Run = RunRevoke },
             new Command
             {
                 Use = "timetolive <leaseID> [options]",
@@ -118,7 +119,8 @@ internal static class LeaseCommands
             LeaseKeepAliveResponse? reply = Exchange(stream, id, CancellationToken.None);
             return reply is { TTL: > 0 }
                 ? reply
-                : throw new CommandFailedException(ExitCode.BadConnection, "etcdserver: requested lease not found");
+                : throw new CommandFailedException(ExitCode.BadConnection,
+                    "etcdserver: requested lease not found");
         }
         catch (RpcException e)
         {
@@ -126,8 +128,8 @@ internal static class LeaseCommands
         }
     }
 
-    // Renews every third of the TTL until the lease is gone. A lost stream is opened again while the lease can still
-    // live; before the first answer that is the dial timeout and a second.
+    // Renews every third of the TTL until the lease is gone. A lost stream is opened again while the lease
+    // can still live; before the first answer that is the dial timeout and a second.
     private static void Renew(Session session, long id)
     {
         DateTime deadline = DateTime.UtcNow + session.DialTimeout + TimeSpan.FromSeconds(1);
@@ -160,10 +162,13 @@ internal static class LeaseCommands
     }
 
     private static LeaseKeepAliveResponse? Exchange(
-        AsyncDuplexStreamingCall<LeaseKeepAliveRequest, LeaseKeepAliveResponse> stream, long id, CancellationToken cancel)
+        AsyncDuplexStreamingCall<LeaseKeepAliveRequest, LeaseKeepAliveResponse> stream, long id,
+            CancellationToken cancel)
     {
-        stream.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = id }, cancel).GetAwaiter().GetResult();
-        return stream.ResponseStream.MoveNext(cancel).GetAwaiter().GetResult() ? stream.ResponseStream.Current : null;
+        stream.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = id },
+            cancel).GetAwaiter().GetResult();
+        return stream.ResponseStream.MoveNext(cancel).GetAwaiter().GetResult()
+            ? stream.ResponseStream.Current : null;
     }
 
     private static T Ask<T>(Func<AsyncUnaryCall<T>> call, int exit, Func<string, string> text)

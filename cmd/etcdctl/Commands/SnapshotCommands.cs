@@ -1,5 +1,5 @@
-// snapshot save: downloads the database of one member (etcdctl §13). status and restore work on files and are shared
-// with etcdutl.
+// snapshot save: downloads the database of one member (etcdctl §13). status and restore work on files and are
+// shared with etcdutl.
 using EtcdAot.Cmd.Etcdctl.Printing;
 using EtcdAot.Wire.Etcdserverpb;
 using Grpc.Core;
@@ -19,7 +19,10 @@ internal static class SnapshotCommands
         Brief = "Save and look at copies of a member's database",
         Children =
         [
-            new Command { Use = "save <filename>", Brief = "Download the database of a member", Run = RunSave },
+            RestoreCommand.Deprecated,
+            new Command { Use = "save <filename>", Brief = "Download the database of a member",
+                Run = RunSave },
+            OfflineCommands.DeprecatedStatus,
         ],
     };
 
@@ -84,7 +87,8 @@ internal static class SnapshotCommands
             throw Failed($"sha256 checksum not found [bytes: {size}]");
         }
 
-        ClientLog.Info(log, null, $"{Caller}:88", "fetched snapshot", "endpoint", endpoint, "size", Rows.Size(size),
+        ClientLog.Info(log, null, $"{Caller}:88", "fetched snapshot", "endpoint", endpoint, "size",
+            Rows.Size(size),
             "took", "now");
     }
 
@@ -102,7 +106,8 @@ internal static class SnapshotCommands
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            string why = e is FileNotFoundException or DirectoryNotFoundException ? "no such file or directory" :
+            string why = e is FileNotFoundException or DirectoryNotFoundException
+                ? "no such file or directory" :
                 Directory.Exists(part) ? "is a directory" :
                 e is UnauthorizedAccessException ? "permission denied" : e.Message;
             throw Failed($"could not open {part} (open {part}: {why})");

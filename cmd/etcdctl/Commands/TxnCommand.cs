@@ -16,7 +16,8 @@ internal static class TxnCommand
         Run = Run,
     };
 
-    /// <summary>The operation that a line asks for; <paramref name="terminal"/> hears of bad options.</summary>
+    /// <summary>The operation that a line asks for; <paramref name="terminal"/> hears of bad
+    /// options.</summary>
     internal static RequestOp Operation(string line, Terminal terminal)
     {
         List<string> words = Words.Split(line);

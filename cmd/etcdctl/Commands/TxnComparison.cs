@@ -9,7 +9,8 @@ namespace EtcdAot.Cmd.Etcdctl.Commands;
 /// <summary>Reads comparisons.</summary>
 internal static class TxnComparison
 {
-    /// <summary>The comparison of <paramref name="line"/>; ends the command with exit 3 when there is none.</summary>
+    /// <summary>The comparison of <paramref name="line"/>; ends the command with exit 3 when there is
+    /// none.</summary>
     public static Compare Parse(string line)
     {
         int bracket = line.IndexOf('(', StringComparison.Ordinal);
@@ -37,7 +38,8 @@ internal static class TxnComparison
             "<" => Compare.Types.CompareResult.Less,
             ">" => Compare.Types.CompareResult.Greater,
             // The original crashes here (Traps 17); exit 1 is what the recorded runs allow instead.
-            _ => throw new CommandFailedException(ExitCode.Error, $"invalid txn compare request: {line} (unknown operator {op})"),
+            _ => throw new CommandFailedException(ExitCode.Error,
+                $"invalid txn compare request: {line} (unknown operator {op})"),
         };
         return compare;
     }

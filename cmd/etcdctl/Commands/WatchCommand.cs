@@ -1,5 +1,5 @@
-// watch: prints changes until it is ended, or runs a command for each event; with -i, watches are read from standard
-// input (etcdctl §13). No time limit.
+// watch: prints changes until it is ended, or runs a command for each event; with -i, watches are read from
+// standard input (etcdctl §13). No time limit.
 using EtcdAot.Cmd.Etcdctl.Flags;
 using EtcdAot.Wire.Etcdserverpb;
 using EtcdAot.Wire.Mvccpb;

@@ -11,7 +11,8 @@ internal sealed record WatchLine(WatchCreateRequest Request, IReadOnlyList<strin
     private const string KeyVariable = "ETCDCTL_WATCH_KEY";
     private const string EndVariable = "ETCDCTL_WATCH_RANGE_END";
 
-    /// <summary>Reads parsed options and words; <paramref name="bad"/> is the reason when there is no watch.</summary>
+    /// <summary>Reads parsed options and words; <paramref name="bad"/> is the reason when there is no
+    /// watch.</summary>
     public static WatchLine? Read(FlagSet flags, bool progressNotify, out string bad)
     {
         int dashes = flags.WordsBeforeDashes;

@@ -1,5 +1,5 @@
-// The one stream that all watches of a run share: creates them, hands out what comes, opens it again when the server is
-// away. The thread in Run reads; others may add watches and ask for progress.
+// The one stream that all watches of a run share: creates them, hands out what comes, opens it again when the
+// server is away. The thread in Run reads; others may add watches and ask for progress.
 using EtcdAot.Client;
 using EtcdAot.Wire.Etcdserverpb;
 using Grpc.Core;
@@ -71,7 +71,8 @@ internal sealed class WatchStream(EtcdClient client, Action<WatchLine, WatchResp
                     }
                 }
             }
-            catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable && e.Status.Detail != "etcdserver: no leader")
+            catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable
+                && e.Status.Detail != "etcdserver: no leader")
             {
                 Thread.Sleep(Pause);
             }
@@ -135,7 +136,8 @@ internal sealed class WatchStream(EtcdClient client, Action<WatchLine, WatchResp
             else
             {
                 // Progress that was asked for carries the id -1 and is for every watch.
-                targets = reply.WatchId == -1 ? [.. _watchers] : _watchers.FindAll(w => w.Id == reply.WatchId);
+                targets = reply.WatchId == -1 ? [.. _watchers] : _watchers.FindAll(w =>
+                    w.Id == reply.WatchId);
             }
 
             if (reply.Canceled || reply.CompactRevision != 0)

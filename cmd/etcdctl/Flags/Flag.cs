@@ -1,4 +1,5 @@
-// One option of a command: what the table says of it and what a command line made of it. Not shared between threads.
+// One option of a command: what the table says of it and what a command line made of it. Not shared between
+// threads.
 using System.Text;
 
 namespace EtcdAot.Cmd.Etcdctl.Flags;
@@ -17,7 +18,11 @@ internal enum FlagKind
 }
 
 /// <summary>A row of the command table. <paramref name="Default"/> is in command line spelling.</summary>
-internal sealed record FlagSpec(string Name, FlagKind Kind, string Default, string Text, char Short = '\0');
+internal sealed record FlagSpec(string Name, FlagKind Kind, string Default, string Text, char Short = '\0')
+{
+    /// <summary>The command does not run without it (etcdutl).</summary>
+    public bool Required { get; init; }
+}
 
 /// <summary>An option with its present value.</summary>
 internal sealed class Flag

@@ -1,7 +1,8 @@
-// The options of one command and the reading of a command line. System.CommandLine is not used for it: its grammar
-// (response files, bundling, typo hints, its own error and help texts, no "needs an argument" form, no Go integers and
-// durations, POSIX rules for "--") differs from the contract in every error text, and a parser whose every message is
-// replaced is larger than these two hundred lines. The rules are those of etcdctl §3. Not shared between threads.
+// The options of one command and the reading of a command line. System.CommandLine is not used for it: its
+// grammar (response files, bundling, typo hints, its own error and help texts, no "needs an argument" form,
+// no Go integers and durations, POSIX rules for "--") differs from the contract in every error text, and a
+// parser whose every message is replaced is larger than these two hundred lines. The rules are those of
+// etcdctl §3. Not shared between threads.
 namespace EtcdAot.Cmd.Etcdctl.Flags;
 
 /// <summary>Options by name, with the words of a parsed line.</summary>
@@ -73,7 +74,8 @@ internal sealed class FlagSet
             return null;
         }
 
-        string name = flag.Spec.Short == '\0' ? $"--{flag.Spec.Name}" : $"-{flag.Spec.Short}, --{flag.Spec.Name}";
+        string name = flag.Spec.Short == '\0' ? $"--{flag.Spec.Name}"
+            : $"-{flag.Spec.Short}, --{flag.Spec.Name}";
         return $"invalid argument {GoQuote.Text(value)} for \"{name}\" flag: {why}";
     }
 

@@ -1,14 +1,16 @@
-// Numbers and durations as Go's strconv and time packages read and write them: the error texts and the accepted
-// forms (base prefixes, underscores, units) are part of etcdctl's contract (etcdctl §3). Pure.
+// Numbers and durations as Go's strconv and time packages read and write them: the error texts and the
+// accepted forms (base prefixes, underscores, units) are part of etcdctl's contract (etcdctl §3). Pure.
 using System.Globalization;
 using System.Text;
 
 namespace EtcdAot.Cmd.Etcdctl.Flags;
 
-/// <summary>Integers, bools and durations in Go's spelling. Each parser returns null or Go's error text.</summary>
+/// <summary>Integers, bools and durations in Go's spelling. Each parser returns null or Go's error
+/// text.</summary>
 internal static class GoNumber
 {
-    /// <summary>strconv.ParseInt with 64 bits; <paramref name="radix"/> 0 accepts prefixes and underscores.</summary>
+    /// <summary>strconv.ParseInt with 64 bits; <paramref name="radix"/> 0 accepts prefixes and
+    /// underscores.</summary>
     public static string? ParseInt(string text, int radix, out long value)
     {
         value = 0;
@@ -94,7 +96,8 @@ internal static class GoNumber
                 return $"time: unknown unit {GoQuote.Text(unit)} in duration {GoQuote.Text(text)}";
             }
 
-            decimal part = decimal.Parse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture);
+            decimal part = decimal.Parse(number, NumberStyles.AllowDecimalPoint,
+                CultureInfo.InvariantCulture);
             if (part > long.MaxValue || (sum += part * scale) > long.MaxValue)
             {
                 return invalid;

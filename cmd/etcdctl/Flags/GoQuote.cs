@@ -1,5 +1,5 @@
-// Go's quoted strings (%q): written for the "fields" output and for error texts, read in txn and watch -i. Works on
-// bytes, because keys and values need not be UTF-8. Pure.
+// Go's quoted strings (%q): written for the "fields" output and for error texts, read in txn and watch -i.
+// Works on bytes, because keys and values need not be UTF-8. Pure.
 using System.Globalization;
 using System.Text;
 
@@ -47,7 +47,8 @@ internal static class GoQuote
     }
 
     /// <summary>Reads a quoted string (double quotes with escapes, or back quotes) at the start of
-    /// <paramref name="text"/>; false when there is none. <paramref name="used"/> counts the quotes.</summary>
+    /// <paramref name="text"/>; false when there is none. <paramref name="used"/> counts the
+    /// quotes.</summary>
     public static bool TryRead(ReadOnlySpan<char> text, out byte[] value, out int used)
     {
         value = [];

@@ -186,7 +186,8 @@ internal sealed class FieldsPrinter(Output output) : Printer(output, "fields")
         // The reply to a disarm has no header; the original crashes there (Traps 17).
         if (reply.Header is null)
         {
-            throw new CommandFailedException(ExitCode.Error, "the alarms are disarmed, but the reply has no header to show as fields");
+            throw new CommandFailedException(ExitCode.Error,
+                "the alarms are disarmed, but the reply has no header to show as fields");
         }
 
         Header(reply.Header);

@@ -1,5 +1,5 @@
-// JSON as Go's encoding/json writes it: no blanks, HTML characters escaped, bytes in base64, zero values left out where
-// the caller says so. Pure.
+// JSON as Go's encoding/json writes it: no blanks, HTML characters escaped, bytes in base64, zero values left
+// out where the caller says so. Pure.
 using System.Globalization;
 using System.Text;
 using Google.Protobuf;

@@ -33,9 +33,11 @@ internal sealed class JsonPrinter(Output output, bool hex) : Printer(output, "js
         Print(new GoJson(), j => Header(j.Open('{'), reply.Header).Close('}'));
 
     public override void LeaseKeepAlive(LeaseKeepAliveResponse reply) => Print(new GoJson(), j =>
-        HeaderFields(j.Open('{'), reply.Header).Name("ID").Value(reply.ID).Name("TTL").Value(reply.TTL).Close('}'));
+        HeaderFields(j.Open('{'),
+            reply.Header).Name("ID").Value(reply.ID).Name("TTL").Value(reply.TTL).Close('}'));
 
-    public override void LeaseTimeToLive(LeaseTimeToLiveResponse reply, bool withKeys) => Print(new GoJson(), j =>
+    public override void LeaseTimeToLive(LeaseTimeToLiveResponse reply, bool withKeys) =>
+        Print(new GoJson(), j =>
     {
         HeaderFields(j.Open('{'), reply.Header).Name("id").Value(reply.ID).Name("ttl").Value(reply.TTL)
             .Name("granted-ttl").Value(reply.GrantedTTL).Name("keys");
@@ -62,21 +64,26 @@ internal sealed class JsonPrinter(Output output, bool hex) : Printer(output, "js
         });
     }
 
-    public override void Health(IReadOnlyList<EndpointHealth> list) => Print(new GoJson(), j => j.Array(list, (k, h) =>
-        k.Open('{').Name("endpoint").Value(h.Endpoint).Name("health").Value(h.Healthy).Name("took").Value(h.Took)
+    public override void Health(IReadOnlyList<EndpointHealth> list) =>
+        Print(new GoJson(), j => j.Array(list, (k, h) =>
+        k.Open('{').Name("endpoint").Value(h.Endpoint).Name("health").Value(h.Healthy).Name("took").Value(
+            h.Took)
             .Optional("error", h.Error).Close('}')));
 
-    public override void Status(IReadOnlyList<EndpointStatus> list) => Print(new GoJson(), j => j.Array(list, (k, s) =>
+    public override void Status(IReadOnlyList<EndpointStatus> list) =>
+        Print(new GoJson(), j => j.Array(list, (k, s) =>
     {
         k.Open('{').Name("Endpoint").Value(s.Endpoint).Name("Status").Open('{');
         Header(k, s.Status.Header).Optional("version", s.Status.Version).Optional("dbSize", s.Status.DbSize)
             .Optional("leader", s.Status.Leader).Optional("raftIndex", s.Status.RaftIndex)
             .Optional("raftTerm", s.Status.RaftTerm).Optional("raftAppliedIndex", s.Status.RaftAppliedIndex)
-            .Optional("errors", s.Status.Errors, (l, e) => l.Value(e)).Optional("dbSizeInUse", s.Status.DbSizeInUse)
+            .Optional("errors", s.Status.Errors, (l, e) =>
+                l.Value(e)).Optional("dbSizeInUse", s.Status.DbSizeInUse)
             .Optional("isLearner", s.Status.IsLearner).Close('}').Close('}');
     }));
 
-    public override void Hashes(IReadOnlyList<EndpointHash> list) => Print(new GoJson(), j => j.Array(list, (k, h) =>
+    public override void Hashes(IReadOnlyList<EndpointHash> list) =>
+        Print(new GoJson(), j => j.Array(list, (k, h) =>
     {
         k.Open('{').Name("Endpoint").Value(h.Endpoint).Name("HashKV").Open('{');
         Header(k, h.Hash.Header).Optional("hash", (ulong)h.Hash.Hash)
@@ -85,7 +92,8 @@ internal sealed class JsonPrinter(Output output, bool hex) : Printer(output, "js
 
     public override void Alarm(AlarmResponse reply) => Print(new GoJson(), j =>
         Header(j.Open('{'), reply.Header).Optional("alarms", reply.Alarms, (k, alarm) =>
-            k.Open('{').Optional("memberID", alarm.MemberID).Optional("alarm", (long)alarm.Alarm).Close('}')).Close('}'));
+            k.Open('{').Optional("memberID", alarm.MemberID).Optional("alarm",
+                (long)alarm.Alarm).Close('}')).Close('}'));
 
     public override void Snapshot(SnapshotSummary summary) => Print(new GoJson(), j =>
         j.Open('{').Name("hash").Value((ulong)summary.Hash).Name("revision").Value(summary.Revision)
@@ -105,7 +113,8 @@ internal sealed class JsonPrinter(Output output, bool hex) : Printer(output, "js
     private static void Pair(GoJson json, KeyValue kv)
     {
         json.Open('{').Optional("key", kv.Key).Optional("create_revision", kv.CreateRevision)
-            .Optional("mod_revision", kv.ModRevision).Optional("version", kv.Version).Optional("value", kv.Value)
+            .Optional("mod_revision", kv.ModRevision).Optional("version", kv.Version).Optional("value",
+                kv.Value)
             .Optional("lease", kv.Lease).Close('}');
     }
 

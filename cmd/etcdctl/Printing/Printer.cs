@@ -1,5 +1,5 @@
-// What can be printed, one method per reply. A format that does not know a reply says so after the request has run
-// (etcdctl §10, Traps 2). One thread at a time.
+// What can be printed, one method per reply. A format that does not know a reply says so after the request
+// has run (etcdctl §10, Traps 2). One thread at a time.
 using EtcdAot.Wire.Etcdserverpb;
 
 namespace EtcdAot.Cmd.Etcdctl.Printing;

@@ -42,7 +42,8 @@ internal static class Rows
 
     public static string[] Of(EndpointHash hash) => [hash.Endpoint, $"{hash.Hash.Hash}"];
 
-    public static string[] Of(SnapshotSummary s) => [$"{s.Hash:x}", $"{s.Revision}", $"{s.TotalKeys}", Size(s.TotalSize)];
+    public static string[] Of(SnapshotSummary s) =>
+        [$"{s.Hash:x}", $"{s.Revision}", $"{s.TotalKeys}", Size(s.TotalSize)];
 
     /// <summary>Powers of 1000, one decimal below 10: 7 B, 20 kB, 3.0 MB (etcdctl §10).</summary>
     public static string Size(long bytes)

@@ -80,7 +80,8 @@ internal sealed class SimplePrinter(Terminal terminal, bool hex) : Printer(termi
         Out.Line($"lease {reply.ID:x16} granted with TTL({reply.TTL}s)");
     }
 
-    public override void LeaseRevoke(long id, LeaseRevokeResponse reply) => Out.Line($"lease {id:x16} revoked");
+    public override void LeaseRevoke(long id, LeaseRevokeResponse reply) =>
+        Out.Line($"lease {id:x16} revoked");
 
     public override void LeaseKeepAlive(LeaseKeepAliveResponse reply)
     {

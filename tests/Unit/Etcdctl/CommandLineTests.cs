@@ -5,8 +5,8 @@ using EtcdAot.Cmd.Etcdctl.Flags;
 
 namespace EtcdAot.Tests.Unit.Etcdctl;
 
-/// <summary>Goal: command lines that need no server are answered to the character: which command is meant, what is said
-/// of bad options, and where it is said.</summary>
+/// <summary>Goal: command lines that need no server are answered to the character: which command is meant,
+/// what is said of bad options, and where it is said.</summary>
 public class CommandLineTests
 {
     [Fact]
@@ -17,7 +17,8 @@ public class CommandLineTests
     }
 
     [Theory]
-    [InlineData("nosuch", "Error: unknown command \"nosuch\" for \"etcdctl\"\nRun 'etcdctl --help' for usage.\n" +
+    [InlineData("nosuch",
+        "Error: unknown command \"nosuch\" for \"etcdctl\"\nRun 'etcdctl --help' for usage.\n" +
         "Error: unknown command \"nosuch\" for \"etcdctl\"\n")]
     [InlineData("gte", "Error: unknown command \"gte\" for \"etcdctl\"\n\nDid you mean this?\n\tget\n\n" +
         "Run 'etcdctl --help' for usage.\n" +
@@ -39,9 +40,11 @@ public class CommandLineTests
     [InlineData("flag needs an argument: --limit", "get", "--limit")]
     [InlineData("flag needs an argument: 'w' in -w", "get", "-w")]
     [InlineData("bad flag syntax: --=x", "get", "--=x")]
-    [InlineData("invalid argument \"maybe\" for \"-i, --interactive\" flag: strconv.ParseBool: parsing \"maybe\": " +
+    [InlineData(
+        "invalid argument \"maybe\" for \"-i, --interactive\" flag: strconv.ParseBool: parsing \"maybe\": " +
         "invalid syntax", "txn", "-i=maybe")]
-    [InlineData("invalid argument \"5\" for \"--dial-timeout\" flag: time: missing unit in duration \"5\"", "get",
+    [InlineData("invalid argument \"5\" for \"--dial-timeout\" flag: time: missing unit in duration \"5\"",
+        "get",
         "--dial-timeout=5", "k")]
     public void BadOptionsPrintUsageOnStdoutAndTheFaultTwiceOnStderr(string fault, params string[] args)
     {
@@ -53,14 +56,17 @@ public class CommandLineTests
 
     [Theory]
     [InlineData(128, "get command needs one argument as key and an optional argument as range_end", "get")]
-    [InlineData(128, "`--prefix` and `--from-key` cannot be set at the same time, choose one", "del", "a", "--prefix",
+    [InlineData(128, "`--prefix` and `--from-key` cannot be set at the same time, choose one", "del", "a",
+        "--prefix",
         "--from-key")]
     [InlineData(4, "bad sort order UP", "get", "k", "--limit=1_0", "--order=UP")]
     [InlineData(4, "unsupported output format", "get", "k", "-wxml")]
-    [InlineData(128, "bad lease ID arg (strconv.ParseInt: parsing \"xyz\": invalid syntax), expecting ID in Hex", "lease",
+    [InlineData(128,
+        "bad lease ID arg (strconv.ParseInt: parsing \"xyz\": invalid syntax), expecting ID in Hex", "lease",
         "rev", "xyz")]
     [InlineData(128, "bad number of arguments (found separator --, but no commands)", "watch", "--")]
-    [InlineData(128, "KeyFile and CertFile must both be present[key: , cert: /no.pem]", "get", "k", "--cert=/no.pem")]
+    [InlineData(128, "KeyFile and CertFile must both be present[key: , cert: /no.pem]", "get", "k",
+        "--cert=/no.pem")]
     public void BadArgumentsEndWithTheirCode(int exit, string fault, params string[] args)
     {
         Assert.Equal((exit, "", $"Error: {fault}\n"), Run(args));
@@ -114,7 +120,8 @@ public class CommandLineTests
         Assert.Equal(1, flags.WordsBeforeDashes);
     }
 
-    private static IEnumerable<Command> Below(Command command) => command.Children.SelectMany(c => Below(c).Append(c));
+    private static IEnumerable<Command> Below(Command command) =>
+        command.Children.SelectMany(c => Below(c).Append(c));
 
     private static (int Code, string Output, string Error) Run(params string[] args)
     {

@@ -4,8 +4,8 @@ using EtcdAot.Cmd.Etcdctl.Flags;
 
 namespace EtcdAot.Tests.Unit.Etcdctl;
 
-/// <summary>Goal: numbers, durations and quotes read and write as Go's do, errors included. The texts are from recorded
-/// runs of the original.</summary>
+/// <summary>Goal: numbers, durations and quotes read and write as Go's do, errors included. The texts are
+/// from recorded runs of the original.</summary>
 public class GoTextTests
 {
     [Theory]
@@ -17,7 +17,8 @@ public class GoTextTests
     [InlineData("1_", 0, "strconv.ParseInt: parsing \"1_\": invalid syntax")]
     [InlineData("1_0", 10, "strconv.ParseInt: parsing \"1_0\": invalid syntax")]
     [InlineData("", 10, "strconv.ParseInt: parsing \"\": invalid syntax")]
-    [InlineData("99999999999999999999", 0, "strconv.ParseInt: parsing \"99999999999999999999\": value out of range")]
+    [InlineData("99999999999999999999", 0,
+        "strconv.ParseInt: parsing \"99999999999999999999\": value out of range")]
     [InlineData("ffffffffffffffff", 16, "strconv.ParseInt: parsing \"ffffffffffffffff\": value out of range")]
     public void BadIntegersNameTheirFault(string text, int radix, string expected)
     {

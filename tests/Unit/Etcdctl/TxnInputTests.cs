@@ -5,19 +5,22 @@ using EtcdAot.Wire.Etcdserverpb;
 
 namespace EtcdAot.Tests.Unit.Etcdctl;
 
-/// <summary>Goal: comparisons and operations of txn are read as the original reads them. Errors are from recorded runs.</summary>
+/// <summary>Goal: comparisons and operations of txn are read as the original reads them. Errors are from
+/// recorded runs.</summary>
 public class TxnInputTests
 {
     [Theory]
     [InlineData("bogus", "malformed comparison: bogus")]
     [InlineData("mod(a) = \"1\"", "malformed comparison: mod(a) = \"1\"; got mod(\"\")  \"\"")]
     [InlineData("mod(\"a\") = 1", "malformed comparison: mod(\"a\") = 1; got mod(\"a\") = \"\"")]
-    [InlineData("value(\"a/1\")=\"uno\"", "malformed comparison: value(\"a/1\")=\"uno\"; got value(\"a/1\")  \"\"")]
+    [InlineData("value(\"a/1\")=\"uno\"",
+        "malformed comparison: value(\"a/1\")=\"uno\"; got value(\"a/1\")  \"\"")]
     [InlineData("size(\"a\") = \"1\"", "malformed comparison: size(\"a\") = \"1\" (unknown target size)")]
     [InlineData("mod(\"a\") = \"x\"", "invalid txn compare request: mod(\"a\") = \"x\"")]
     public void BadComparisonsEndWithThree(string line, string expected)
     {
-        CommandFailedException failed = Assert.Throws<CommandFailedException>(() => TxnComparison.Parse(line));
+        CommandFailedException failed = Assert.Throws<CommandFailedException>(() =>
+            TxnComparison.Parse(line));
         Assert.Equal((ExitCode.InvalidInput, expected), (failed.Code, failed.Message));
     }
 
@@ -26,7 +29,8 @@ public class TxnInputTests
     [InlineData("lease(\"a\") = \"0\"")]
     public void WhatCrashesTheOriginalIsRefused(string line)
     {
-        CommandFailedException failed = Assert.Throws<CommandFailedException>(() => TxnComparison.Parse(line));
+        CommandFailedException failed = Assert.Throws<CommandFailedException>(() =>
+            TxnComparison.Parse(line));
         Assert.Equal(ExitCode.Error, failed.Code);
         Assert.Contains(line, failed.Message, StringComparison.Ordinal);
     }

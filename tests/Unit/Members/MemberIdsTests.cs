@@ -1,6 +1,6 @@
 using EtcdAot.Members;
 using EtcdAot.Sys;
-using EtcdAot.Tests.Unit.Sys;
+using EtcdAot.Tests.Unit.Fakes;
 using EtcdAot.Wire;
 
 namespace EtcdAot.Tests.Unit.Members;

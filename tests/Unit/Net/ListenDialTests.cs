@@ -101,6 +101,24 @@ public sealed class ListenDialTests
     }
 
     [Fact]
+    public void ASocketFileThatAKilledMemberLeftIsReplaced()
+    {
+        string path = Path.Combine(Path.GetTempPath(), "net-" + Guid.NewGuid().ToString("N") + ".sock");
+        using (var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            left.Bind(new UnixDomainSocketEndPoint(path));
+        }
+
+        File.WriteAllText(path, "");
+        using var fixture = new LoopFixture();
+        Listener listener = fixture.Listen(Echo.Serve, "unix:" + path);
+        (SocketConnection? connection, _, string text) =
+            Dial(fixture, 1_000_000_000, new Recorder(), NetworkAddress.Unix(path));
+        Assert.True(connection is not null, text);
+        listener.Close();
+    }
+
+    [Fact]
     public void DialsTcpAndTalks()
     {
         using var fixture = new LoopFixture();

@@ -1,5 +1,5 @@
 using System.Text;
-using EtcdAot.Tests.Unit.Sys;
+using EtcdAot.Tests.Unit.Fakes;
 using EtcdAot.V2;
 using EtcdAot.Wire.Codecs;
 

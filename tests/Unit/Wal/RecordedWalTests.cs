@@ -1,5 +1,5 @@
 using EtcdAot.Sys;
-using EtcdAot.Tests.Unit.Sys;
+using EtcdAot.Tests.Unit.Fakes;
 using EtcdAot.Wal;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;

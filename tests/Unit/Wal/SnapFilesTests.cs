@@ -1,6 +1,6 @@
 using EtcdAot.Observe;
 using EtcdAot.Sys;
-using EtcdAot.Tests.Unit.Sys;
+using EtcdAot.Tests.Unit.Fakes;
 using EtcdAot.Wal;
 using EtcdAot.Wire;
 

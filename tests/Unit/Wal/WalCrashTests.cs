@@ -1,4 +1,4 @@
-using EtcdAot.Tests.Unit.Sys;
+using EtcdAot.Tests.Unit.Fakes;
 using EtcdAot.Wal;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
