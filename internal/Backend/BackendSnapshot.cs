@@ -32,11 +32,15 @@ public sealed class BackendSnapshot
 
     internal ReadSnapshot Bolt { get; }
 
-    /// <summary>Finds a value; the span lies in the map.</summary>
-    public bool TryGet(BackendBucket bucket, ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value)
+    /// <summary>Finds a value; the span lies in the map, whatever the key's.</summary>
+    public unsafe bool TryGet(BackendBucket bucket, scoped ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value)
     {
         value = default;
-        return _present[(int)bucket] && _buckets[(int)bucket].TryGet(key, out value);
+        fixed (byte* at = key)
+        {
+            return _present[(int)bucket]
+                && _buckets[(int)bucket].TryGet(new ReadOnlySpan<byte>(at, key.Length), out value);
+        }
     }
 
     /// <summary>A cursor over a bucket; a missing bucket is empty.</summary>

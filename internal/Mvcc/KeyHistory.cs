@@ -37,6 +37,9 @@ internal unsafe struct KeyHistory
     public int Count;
     public int Capacity;
 
+    /// <summary>First entry of the last generation; for the writer, so that a put need not look back.</summary>
+    public int LastStart;
+
     /// <summary>create_revision of the first generation.</summary>
     public long FirstCreated;
 
@@ -78,9 +81,14 @@ internal unsafe struct KeyHistory
         return low - 1;
     }
 
-    /// <summary>First entry of the generation that holds <paramref name="index"/>.</summary>
+    /// <summary>First entry of the generation that holds <paramref name="index"/>. Writer only.</summary>
     public static int GenerationStart(KeyHistory* history, int index)
     {
+        if (index == history->Count - 1)
+        {
+            return history->LastStart;
+        }
+
         RevisionEntry* entries = Entries(history);
         while (index > 0 && !entries[index - 1].IsTombstone)
         {
@@ -90,7 +98,7 @@ internal unsafe struct KeyHistory
         return index;
     }
 
-    /// <summary>create_revision and version of an entry.</summary>
+    /// <summary>create_revision and version of an entry. Writer only.</summary>
     public static void Describe(KeyHistory* history, int index, out long created, out long version)
     {
         int start = GenerationStart(history, index);
@@ -175,10 +183,12 @@ internal unsafe struct KeyRecord
         KeyHistory* history = record->_history;
         int count = history->Count;
         Invariant.Check(
-            count == 0 || KeyHistory.Entries(history)[count - 1].Revision < entry.Revision,
+            KeyHistory.Entries(history)[count - 1].Revision < entry.Revision,
             "a revision is greater than the ones before it");
+        int start = KeyHistory.Entries(history)[count - 1].IsTombstone ? count : history->LastStart;
         if (count < history->Capacity)
         {
+            history->LastStart = start;
             KeyHistory.Entries(history)[count] = entry;
             Volatile.Write(ref history->Count, count + 1);
             return;
@@ -186,6 +196,7 @@ internal unsafe struct KeyRecord
 
         int capacity = count < 4 ? count + 1 : count + (count >> 1);
         Replace(heap, record, 0, count, capacity, history->FirstCreated, history->FirstVersion, &entry);
+        record->_history->LastStart = start;
     }
 
     /// <summary>Drops the entries before <paramref name="firstKept"/>; at least one stays.</summary>
@@ -209,6 +220,7 @@ internal unsafe struct KeyRecord
         var history = (KeyHistory*)heap.Allocate(KeyHistory.SizeOf(capacity));
         history->Count = 0;
         history->Capacity = capacity;
+        history->LastStart = 0;
         history->FirstCreated = created;
         history->FirstVersion = version;
         return history;
@@ -229,6 +241,7 @@ internal unsafe struct KeyRecord
         new Span<RevisionEntry>(KeyHistory.Entries(old) + from, count)
             .CopyTo(new Span<RevisionEntry>(KeyHistory.Entries(fresh), count));
         fresh->Count = count;
+        fresh->LastStart = Math.Max(0, old->LastStart - from);
         if (added != null)
         {
             KeyHistory.Entries(fresh)[count] = *added;

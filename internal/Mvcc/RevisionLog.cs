@@ -15,7 +15,6 @@ internal unsafe struct LogRecord
 
     private int _keyValueLength;
     private byte _boltKeyLength;
-    private byte _unused;
     private fixed byte _boltKey[Revision.TombstoneKeyBytes];
 
     public static ReadOnlySpan<byte> BoltKey(LogRecord* record) => new(record->_boltKey, record->_boltKeyLength);

@@ -1,0 +1,241 @@
+// Compaction (spec storage §4.5) in bounded steps: logical at once, then the hash, then index and db records together,
+// found through the index so that bolt's pages need not be read for it. owned by: core thread.
+// It must never drop what a reader of an older view or a guard can still see.
+using EtcdAot.Backend;
+
+namespace EtcdAot.Mvcc;
+
+public sealed unsafe partial class Store
+{
+    private const int HashBudget = 2000;
+    private const int KeysPerStep = 4000;
+
+    private readonly Queue<CompactionJob> _compactions = new();
+    private readonly List<(nint Record, int FirstKept)> _dropping = [];
+    private long _compactionDone = -1;
+    private long _nextCompactionStep;
+
+    private enum Phase
+    {
+        Waiting,
+        Hashing,
+        Dropping,
+        Committing,
+    }
+
+    private sealed class CompactionJob
+    {
+        public long Revision;
+        public long Previous;
+        public bool WantsHash;
+        public long Ticket;
+        public long Epoch = long.MaxValue;
+        public Phase Phase;
+        public RevisionHash Hash;
+        public byte[] LastKey = [];
+        public int LastKeyLength = -1;
+    }
+
+    /// <summary>Hashes of past compactions; any thread.</summary>
+    public CompactionHashes Hashes { get; } = new();
+
+    /// <summary>Core thread: compacts at a revision. Reads below it fail from the next publication on; the record of it
+    /// is committed by force (spec storage §7.5).</summary>
+    public MvccStatus Compact(long revision)
+    {
+        if (revision <= _compacted)
+        {
+            return MvccStatus.Compacted;
+        }
+
+        if (revision > _revision)
+        {
+            return MvccStatus.FutureRevision;
+        }
+
+        Schedule(revision, _compacted, wantsHash: _compactions.Count == 0);
+        return MvccStatus.Ok;
+    }
+
+    /// <summary>True when a compaction's records are gone and that is durable (`physical=true`).</summary>
+    public bool CompactionDone(long revision) => _compactionDone >= revision;
+
+    /// <summary>Core thread: background work in bounded steps. Publish afterwards.</summary>
+    /// <returns>When to be called again at the latest; <see cref="long.MaxValue"/> when nothing is under way.</returns>
+    public long Step(long nowNanos)
+    {
+        if (!_compactions.TryPeek(out CompactionJob? job))
+        {
+            Settle();
+            return _passing.Count > 0 ? nowNanos + _options.CompactionPauseNanos : long.MaxValue;
+        }
+
+        if (nowNanos < _nextCompactionStep)
+        {
+            return _nextCompactionStep;
+        }
+
+        bool pause = job.Phase switch
+        {
+            Phase.Waiting => !TryStart(job),
+            Phase.Hashing => StepHash(job),
+            Phase.Dropping => StepDrop(job),
+            _ => StepCommit(job),
+        };
+        _nextCompactionStep = pause ? nowNanos + _options.CompactionPauseNanos : nowNanos;
+        return _nextCompactionStep;
+    }
+
+    private void Schedule(long revision, long previous, bool wantsHash)
+    {
+        _compacted = revision;
+        _changed = true;
+        Span<byte> mark = stackalloc byte[Mvcc.Revision.TombstoneKeyBytes];
+        int length = new Revision(revision, 0).Encode(mark);
+        _backend.Put(BackendBucket.Meta, BackendNames.ScheduledCompactRevision, mark[..length]);
+        long ticket = _backend.ForceCommit();
+        _compactions.Enqueue(new CompactionJob
+        {
+            Revision = revision,
+            Previous = previous,
+            WantsHash = wantsHash,
+            Ticket = ticket,
+        });
+    }
+
+    private void ResumeCompaction(long scheduled) => Schedule(scheduled, _compacted, wantsHash: false);
+
+    private void TagCompactions(long epoch)
+    {
+        foreach (CompactionJob job in _compactions)
+        {
+            job.Epoch = Math.Min(job.Epoch, epoch);
+        }
+    }
+
+    private bool TryStart(CompactionJob job)
+    {
+        bool passed = job.Epoch != long.MaxValue && _readers.OldestActive() > job.Epoch;
+        if (!passed || Guards.Oldest < job.Revision || !_backend.IsCommitted(job.Ticket))
+        {
+            return false;
+        }
+
+        if (job.WantsHash)
+        {
+            job.Hash = new RevisionHash(_index.Root, job.Revision, job.Previous, keepsTombstones: true);
+        }
+
+        job.Phase = job.WantsHash ? Phase.Hashing : Phase.Dropping;
+        return true;
+    }
+
+    private bool StepHash(CompactionJob job)
+    {
+        if (job.Hash.Step(Working, _committed, HashBudget))
+        {
+            job.Phase = Phase.Dropping;
+        }
+
+        return false;
+    }
+
+    /// <summary>Walks on from the last key: drops old revisions from the index and their records from the db.</summary>
+    private bool StepDrop(CompactionJob job)
+    {
+        Span<byte> start = job.LastKeyLength < 0 ? default : job.LastKey.AsSpan(0, job.LastKeyLength + 1);
+        IndexCursor cursor = IndexCursor.Seek(_index.Root, start);
+        KeyRecord* last = null;
+        bool ended = false;
+        int deletes = 0;
+        _dropping.Clear();
+        for (int keys = 0; keys < KeysPerStep && deletes < _options.CompactionBatch; keys++)
+        {
+            KeyRecord* record = cursor.Current(out _);
+            if (record == null)
+            {
+                ended = true;
+                break;
+            }
+
+            cursor.Next();
+            last = record;
+            KeyHistory.Keep(KeyRecord.History(record), job.Revision, out int firstKept, out _);
+            if (firstKept > 0)
+            {
+                _dropping.Add(((nint)record, firstKept));
+                deletes += firstKept;
+            }
+        }
+
+        if (last != null)
+        {
+            Remember(job, KeyRecord.Key(last));
+        }
+
+        foreach ((nint record, int firstKept) in _dropping)
+        {
+            DropRevisions((KeyRecord*)record, firstKept);
+        }
+
+        if (ended)
+        {
+            Finish(job);
+            return false;
+        }
+
+        return deletes > 0;
+    }
+
+    /// <summary>The key and a zero byte behind it: the next possible key.</summary>
+    private static void Remember(CompactionJob job, ReadOnlySpan<byte> key)
+    {
+        if (job.LastKey.Length < key.Length + 1)
+        {
+            job.LastKey = new byte[Math.Max(256, (key.Length + 1) * 2)];
+        }
+
+        key.CopyTo(job.LastKey);
+        job.LastKey[key.Length] = 0;
+        job.LastKeyLength = key.Length;
+    }
+
+    private void DropRevisions(KeyRecord* record, int firstKept)
+    {
+        Span<byte> key = stackalloc byte[Mvcc.Revision.TombstoneKeyBytes];
+        RevisionEntry* entries = KeyHistory.Entries(KeyRecord.History(record));
+        for (int i = 0; i < firstKept; i++)
+        {
+            int length = entries[i].Revision.Encode(key, entries[i].IsTombstone);
+            _backend.Delete(BackendBucket.Key, key[..length]);
+        }
+
+        _index.Drop(record, firstKept);
+        _changed = true;
+    }
+
+    private void Finish(CompactionJob job)
+    {
+        Span<byte> mark = stackalloc byte[Mvcc.Revision.TombstoneKeyBytes];
+        int length = new Revision(job.Revision, 0).Encode(mark);
+        _backend.Put(BackendBucket.Meta, BackendNames.FinishedCompactRevision, mark[..length]);
+        job.Ticket = _backend.ForceCommit();
+        job.Phase = Phase.Committing;
+        if (job.WantsHash)
+        {
+            Hashes.Add(new CompactionHash(job.Revision, job.Previous, job.Hash.Value));
+        }
+    }
+
+    private bool StepCommit(CompactionJob job)
+    {
+        if (!_backend.IsCommitted(job.Ticket))
+        {
+            return true;
+        }
+
+        _compactionDone = job.Revision;
+        _ = _compactions.Dequeue();
+        return false;
+    }
+}
