@@ -3,7 +3,6 @@
 using System.Buffers.Binary;
 using EtcdAot.Bolt;
 using EtcdAot.Observe;
-using EtcdAot.Sys;
 
 namespace EtcdAot.Backend;
 

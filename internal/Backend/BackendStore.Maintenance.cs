@@ -12,9 +12,6 @@ public sealed record DefragmentResult(string? Error, bool IsFatal);
 
 public sealed partial class BackendStore
 {
-    /// <summary>Keys copied for each commit of a defragmentation.</summary>
-    private const int CopyCommitKeys = 10_000;
-
     private readonly Queue<Db> _replaced = new();
     private int _defragmentations;
 
@@ -85,7 +82,7 @@ public sealed partial class BackendStore
             _path.AsSpan(0, slash + 1), "db.tmp.", _db.Current.TxId.ToString(), _defragmentations++.ToString());
         _ = _disk.Remove(temporary);
         BoltError error = Db.Open(_disk, temporary, BoltOptions(_options), out Db? fresh);
-        error = error.Failed ? error : CopyAll(_db.Current, fresh!);
+        error = error.Failed ? error : CopyAll(_db, fresh!);
         fresh?.Dispose();
         if (error.Failed)
         {
@@ -117,47 +114,16 @@ public sealed partial class BackendStore
         Tell(new Report(null, snapshot, old, done, new DefragmentResult(null, IsFatal: false)));
     }
 
-    private static BoltError CopyAll(ReadSnapshot from, Db to)
+    private static BoltError CopyAll(Db from, Db to)
     {
+        using var copy = new CompactCopy(from, to);
         BoltError error = BoltError.Ok;
-        Cursor names = from.Root.Cursor();
-        for (bool more = names.First(); more && !error.Failed; more = names.Next())
+        while (!copy.Done && !error.Failed)
         {
-            if (from.TryBucket(names.Key, out Bucket bucket))
-            {
-                error = CopyBucket(names.Key, bucket, to);
-            }
+            error = copy.Step(CompactCopy.KeysPerCommit);
         }
 
         return error;
-    }
-
-    private static BoltError CopyBucket(ReadOnlySpan<byte> name, Bucket from, Db to)
-    {
-        Cursor pairs = from.Cursor();
-        bool more = pairs.First();
-        do
-        {
-            BoltError error = to.Begin(out WriteTx? tx);
-            WriteBucket? target = null;
-            error = error.Failed ? error : tx!.CreateBucketIfNotExists(name, out target);
-            for (int i = 0; more && !error.Failed && i < CopyCommitKeys; i++, more = pairs.Next())
-            {
-                target!.FillPercent = 0.9;
-                error = target.Put(pairs.Key, pairs.Value);
-            }
-
-            error = error.Failed ? error : tx!.Commit();
-            if (error.Failed)
-            {
-                return error;
-            }
-
-            to.ReleasePendingBefore(to.Current.TxId);
-        }
-        while (more);
-
-        return BoltError.Ok;
     }
 
     private static object HashOf(ReadSnapshot snapshot, Func<string, string, bool> skip)

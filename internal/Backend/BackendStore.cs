@@ -37,7 +37,7 @@ public sealed record BackendOptions
 }
 
 /// <summary>The backend: buckets of one db file.</summary>
-public sealed partial class BackendStore : Actor
+public sealed partial class BackendStore : Actor, IDisposable
 {
     private readonly IDisk _disk;
     private readonly string _path;
@@ -51,6 +51,7 @@ public sealed partial class BackendStore : Actor
     private Action? _onReport;
     private int _inFlight;
     private bool _forced;
+    private bool _closed;
     private long _openSince = long.MaxValue;
     private long _ticket = 1;
     private long _committed;
@@ -219,8 +220,17 @@ public sealed partial class BackendStore : Actor
 
     /// <summary>Ends: takes reports, commits what is left on the calling thread, closes the file. Both hosts have
     /// stopped.</summary>
-    public void Close()
+    public void Close() => Dispose();
+
+    /// <summary>Same as <see cref="Close"/>.</summary>
+    public void Dispose()
     {
+        if (_closed)
+        {
+            return;
+        }
+
+        _closed = true;
         StepAll();
         TakeReports();
         CloseBatch();

@@ -1,8 +1,6 @@
 // What must outlive a wake is a revision (DESIGN 4.10): a guard delays the physical compaction of what is visible at it.
 // owned by: any (interlocked). A guard is taken inside a wake, from a view whose compacted revision is not above it; it
 // must always be disposed: it pins the past.
-using EtcdAot.Sys;
-
 namespace EtcdAot.Mvcc;
 
 /// <summary>The guards of a store, limited in number.</summary>

@@ -1,7 +1,6 @@
 // One write of the store (spec storage §4.2, api-v3 §2.3, §2.4): all its changes get main revision current + 1 and sub
 // revisions in order; without a change no revision is consumed. owned by: core thread, one at a time.
 // It must never fail half way: what can be refused is checked before the first change of an operation.
-using EtcdAot.Backend;
 using EtcdAot.Observe;
 using EtcdAot.Wire.Codecs;
 
