@@ -30,7 +30,7 @@ public class RoomsTests
         ["Peer"] = ["Http", "Net", "Raft"],
         ["Client"] = ["Grpc", "Http", "Net"],
         ["Server"] = ["Net", "Bolt", "Wal", "Raft", "Backend", "Mvcc", "Lease", "Auth", "Members", "V2", "Peer"],
-        ["Api"] = ["Server", "Grpc", "Http", "Auth", "Mvcc"],
+        ["Api"] = ["Server", "Grpc", "Http", "Net", "Auth", "Mvcc"],
     };
 
     [Fact]

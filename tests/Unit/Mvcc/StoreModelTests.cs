@@ -1,4 +1,3 @@
-using EtcdAot.Backend;
 using EtcdAot.Mvcc;
 using EtcdAot.Wire.Codecs;
 
