@@ -29,7 +29,9 @@ internal sealed record WatchLine(WatchCreateRequest Request, IReadOnlyList<strin
         if (words.Count > 0)
         {
             key = words[0];
-            end = words.Count > 1 ? words[1] : "";
+
+            // A third word makes the second one count for nothing, as in the original.
+            end = words.Count == 2 ? words[1] : "";
         }
 
         bool prefix = flags["prefix"].Bool;

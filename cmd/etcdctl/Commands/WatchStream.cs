@@ -18,6 +18,7 @@ internal sealed class WatchStream(EtcdClient client, Action<WatchLine, WatchResp
     private readonly object _guard = new();
     private readonly List<Watcher> _watchers = [];
     private AsyncDuplexStreamingCall<WatchRequest, WatchResponse>? _call;
+    private bool _progressIsOwed;
 
     /// <summary>Adds a watch; it is created at once when the stream stands.</summary>
     public void Add(WatchLine line)
@@ -36,7 +37,11 @@ internal sealed class WatchStream(EtcdClient client, Action<WatchLine, WatchResp
     {
         lock (_guard)
         {
-            if (_watchers.Count > 0)
+            if (_watchers.Count > 0 && _call is null)
+            {
+                _progressIsOwed = true;
+            }
+            else if (_watchers.Count > 0)
             {
                 Send(new WatchRequest { ProgressRequest = new WatchProgressRequest() });
             }
@@ -94,6 +99,12 @@ internal sealed class WatchStream(EtcdClient client, Action<WatchLine, WatchResp
             {
                 watcher.Id = -1;
                 Send(new WatchRequest { CreateRequest = watcher.Request });
+            }
+
+            if (_progressIsOwed)
+            {
+                _progressIsOwed = false;
+                Send(new WatchRequest { ProgressRequest = new WatchProgressRequest() });
             }
         }
     }

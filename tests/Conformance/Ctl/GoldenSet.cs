@@ -10,7 +10,7 @@ namespace EtcdAot.Tests.Conformance.Ctl;
 /// <summary>A set of rows with its folder, placeholders and server.</summary>
 internal sealed class GoldenSet : IDisposable
 {
-    private const string Dead = "127.0.0.1:25098";
+    private const string Dead = "127.0.0.1:25199";
 
     private static readonly TimeSpan StepLimit = TimeSpan.FromSeconds(60);
 
