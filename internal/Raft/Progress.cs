@@ -42,8 +42,8 @@ public sealed class Progress(ulong id, int inflightMax)
     /// <summary>In Snapshot: the index that was sent.</summary>
     public ulong PendingSnapshot { get; private set; }
 
-    /// <summary>Tick of the last accepted append, for the choice of a successor; 0 for never.</summary>
-    public long AckTick { get; set; }
+    /// <summary>Tick of the last accepted append, for the choice of a successor; -1 for never.</summary>
+    public long AckTick { get; set; } = -1;
 
     public Inflights Inflights { get; } = new(inflightMax);
 
@@ -61,7 +61,7 @@ public sealed class Progress(ulong id, int inflightMax)
         Match = match;
         Next = next;
         RecentActive = false;
-        AckTick = 0;
+        AckTick = -1;
         ChangeState(ProgressState.Probe);
     }
 

@@ -91,12 +91,8 @@ public sealed partial class RaftNode
 
         if (known < entries.Length)
         {
+            // Behind the commit index, because the append itself begins there or later.
             ulong from = entries[known].Index;
-            if (from <= _log.Committed)
-            {
-                return Fail(RaftFault.ConflictWithCommitted);
-            }
-
             if (from <= _log.LastIndex)
             {
                 _log.TruncateFrom(from);

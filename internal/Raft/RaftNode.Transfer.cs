@@ -70,7 +70,7 @@ public sealed partial class RaftNode
         Progress? best = null;
         foreach (Progress progress in _progress)
         {
-            bool fresh = progress.AckTick != 0 && _now - progress.AckTick <= _config.ElectionTicks;
+            bool fresh = progress.AckTick >= 0 && _now - progress.AckTick <= _config.ElectionTicks;
             if (fresh && progress != _self && !progress.IsLearner && (best is null || progress.AckTick > best.AckTick
                 || (progress.AckTick == best.AckTick && progress.Match > best.Match)))
             {

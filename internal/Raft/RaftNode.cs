@@ -151,6 +151,8 @@ public sealed partial class RaftNode
         {
             _term = term;
             _vote = 0;
+            // What was to be said under the old term is no longer true, if a new leader overwrites it in this same round.
+            _answers.Clear();
         }
 
         _leader = 0;

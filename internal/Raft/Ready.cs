@@ -59,9 +59,6 @@ public enum RaftFault
     /// <summary>A leader says committed what this member does not have: its log was lost or cut.</summary>
     CommitOutOfRange,
 
-    /// <summary>A leader overwrites a committed entry.</summary>
-    ConflictWithCommitted,
-
     /// <summary>An entry of a kind that etcd never writes (ConfChangeV2) was committed.</summary>
     UnknownEntryKind,
 

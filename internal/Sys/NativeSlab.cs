@@ -28,6 +28,9 @@ public sealed unsafe class NativeSlab
         return new NativeSlab((byte*)NativeMemory.Alloc((nuint)Math.Max(1, length)), length);
     }
 
+    /// <summary>Holders, for tests that look for leaks.</summary>
+    internal int ReferenceCount => Volatile.Read(ref _count);
+
     /// <summary>Adds a holder.</summary>
     public void AddReference() => Interlocked.Increment(ref _count);
 

