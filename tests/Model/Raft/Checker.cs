@@ -12,6 +12,7 @@ public sealed class BrokenPromiseException(string message) : Exception(message);
 internal sealed class Checker
 {
     private readonly Dictionary<ulong, ulong> _leaderOfTerm = [];
+    private readonly Dictionary<(ulong Voter, ulong Term), ulong> _votes = [];
     private readonly Dictionary<(ulong Index, ulong Term), (ulong PreviousTerm, int Value, EntryKind Kind)> _entries = [];
 
     // Position i holds index i; 0 is unused.
@@ -50,6 +51,15 @@ internal sealed class Checker
         if (i >= node.Log.FirstIndex)
         {
             That(node.Log.Matches(i, _committed[(int)i].Term), $"leader completeness: {node.Id} leads term {node.Term} without {i}");
+        }
+    }
+
+    /// <summary>A member votes for one candidate in a term, whatever it forgets in between (§5.2).</summary>
+    public void Voted(ulong voter, ulong term, ulong candidate)
+    {
+        if (!_votes.TryAdd((voter, term), candidate))
+        {
+            That(_votes[(voter, term)] == candidate, $"{voter} votes for {_votes[(voter, term)]} and {candidate} in term {term}");
         }
     }
 

@@ -245,8 +245,20 @@ internal sealed class SimulatedMember(ulong id, Faults faults, Checker checker, 
         }
         else if (m is { Type: MessageType.MsgVoteResp, Reject: false })
         {
-            DurableState state = Disk.State;
-            Checker.That(state.Term > m.Term || (state.Term == m.Term && state.Vote == m.To), "a vote is durable before it is told");
+            Checker.That(Promised(m.Term, m.To), "a vote is durable before it is told");
+            checker.Voted(Id, m.Term, m.To);
         }
+        else if (m.Type == MessageType.MsgVote)
+        {
+            Checker.That(Promised(m.Term, Id), "a candidate's own vote is durable before it asks for others");
+            Checker.That(Disk.State.Term > m.Term || Disk.Holds(m.Index, m.LogTerm), "a candidate's log is durable");
+            checker.Voted(Id, m.Term, Id);
+        }
+    }
+
+    private bool Promised(ulong term, ulong candidate)
+    {
+        DurableState state = Disk.State;
+        return state.Term > term || (state.Term == term && state.Vote == candidate);
     }
 }

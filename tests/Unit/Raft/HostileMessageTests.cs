@@ -33,6 +33,18 @@ public class HostileMessageTests
         Assert.Equal(3ul, answer.Index);
     }
 
+    [Fact]
+    public void CommitsOnlyWhatTheAppendReached()
+    {
+        // The entries behind index 1 may be another leader's: the commit index of this one does not speak of them (§5.3).
+        RaftNode node = Follower();
+        RaftMessage stale = Append(1, 1, commit: 1, (2, 2), (2, 3));
+        node.Step(in stale);
+        RaftMessage empty = Append(1, 1, commit: 3);
+        node.Step(in empty);
+        Assert.Equal(1ul, node.Committed);
+    }
+
     [Theory]
     [InlineData(2ul, 4ul)]
     [InlineData(0ul, 2ul)]
