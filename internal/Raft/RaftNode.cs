@@ -151,10 +151,10 @@ public sealed partial class RaftNode
         {
             _term = term;
             _vote = 0;
-            // What was to be said under the old term is no longer true, if a new leader overwrites it in this same round.
-            _answers.Clear();
         }
 
+        // What was to be said in the old role is no longer true, if a new leader overwrites the log in this same round.
+        _answers.Clear();
         _leader = 0;
         _electionElapsed = 0;
         _heartbeatElapsed = 0;
