@@ -81,7 +81,8 @@ public sealed partial class BackendStore
         string temporary = string.Concat(
             _path.AsSpan(0, slash + 1), "db.tmp.", _db.Current.TxId.ToString(), _defragmentations++.ToString());
         _ = _disk.Remove(temporary);
-        BoltError error = Db.Open(_disk, temporary, BoltOptions(_options), out Db? fresh);
+        BoltError error = Db.Open(
+            _disk, temporary, BoltOptions(_options) with { ReadersByEpoch = false }, out Db? fresh);
         error = error.Failed ? error : CopyAll(_db, fresh!);
         fresh?.Dispose();
         if (error.Failed)

@@ -19,10 +19,10 @@ public sealed class EtcdClient : IDisposable
         _channel = invoker as IDisposable;
         Kv = new KV.KVClient(invoker);
         Watch = new Watch.WatchClient(invoker);
-        Lease = new Lease.LeaseClient(invoker);
+        Lease = new Wire.Etcdserverpb.Lease.LeaseClient(invoker);
         Cluster = new Cluster.ClusterClient(invoker);
         Maintenance = new Maintenance.MaintenanceClient(invoker);
-        Auth = new Auth.AuthClient(invoker);
+        Auth = new Wire.Etcdserverpb.Auth.AuthClient(invoker);
     }
 
     /// <summary>What it was built with.</summary>
@@ -35,13 +35,13 @@ public sealed class EtcdClient : IDisposable
 
     public Watch.WatchClient Watch { get; }
 
-    public Lease.LeaseClient Lease { get; }
+    public Wire.Etcdserverpb.Lease.LeaseClient Lease { get; }
 
     public Cluster.ClusterClient Cluster { get; }
 
     public Maintenance.MaintenanceClient Maintenance { get; }
 
-    public Auth.AuthClient Auth { get; }
+    public Wire.Etcdserverpb.Auth.AuthClient Auth { get; }
 
     /// <summary>A client that dials the options' endpoints, in the background, when the first call needs it.</summary>
     public static EtcdClient Create(EtcdClientOptions options) => new(options, new EtcdChannel(options));

@@ -78,7 +78,7 @@ public sealed unsafe class View
     }
 
     /// <summary>Encoded KeyValue of a key as of a revision; false when it did not exist then (or is compacted).</summary>
-    public bool TryGet(ReadOnlySpan<byte> key, long revision, out ReadOnlySpan<byte> keyValue)
+    public bool TryGet(scoped ReadOnlySpan<byte> key, long revision, out ReadOnlySpan<byte> keyValue)
     {
         keyValue = default;
         KeyRecord* record = TreeIndex.Find(Source.Root, key);

@@ -175,7 +175,7 @@ public sealed class ClientTests : IDisposable
         Assert.Equal(5, answer.Count);
         Core.RpcException e = await Fails(kv.PutAsync(new PutRequest(), deadline: In(10)));
         Assert.Equal("etcdserver: leader changed", e.Status.Detail);
-        e = await Fails(new Lease.LeaseClient(channel).LeaseGrantAsync(new LeaseGrantRequest(), deadline: In(10)));
+        e = await Fails(new EtcdAot.Wire.Etcdserverpb.Lease.LeaseClient(channel).LeaseGrantAsync(new LeaseGrantRequest(), deadline: In(10)));
         Assert.Equal("unknown service etcdserverpb.Lease", e.Status.Detail);
         using Core.AsyncDuplexStreamingCall<WatchRequest, WatchResponse> watch =
             new Watch.WatchClient(channel).Watch(deadline: In(10));

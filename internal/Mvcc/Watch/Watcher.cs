@@ -1,0 +1,110 @@
+// One watcher: a range, a cursor into the history and what it wants of an event (spec api-v3 §3).
+// owned by: the I/O thread of its stream, through that thread's WatchHub.
+namespace EtcdAot.Mvcc.Watch;
+
+/// <summary>What a watcher asks for.</summary>
+public readonly struct WatchOptions
+{
+    /// <summary>First revision wanted; 0 for the next one.</summary>
+    public long StartRevision { get; init; }
+
+    /// <summary>Puts are dropped.</summary>
+    public bool NoPut { get; init; }
+
+    /// <summary>Deletes are dropped.</summary>
+    public bool NoDelete { get; init; }
+
+    /// <summary>Events carry the value before.</summary>
+    public bool PrevKv { get; init; }
+}
+
+/// <summary>Takes what a watcher gets; one for each stream. Called on the hub's thread.</summary>
+public interface IWatchSink
+{
+    /// <summary>Queues events; false when the stream has no room (nothing was taken): asked again later.</summary>
+    bool TryDeliver(Watcher watcher, in WatchBatch batch);
+
+    /// <summary>The watcher has fallen behind a compaction: answer canceled with compact_revision. It stays registered,
+    /// without events, until it is removed.</summary>
+    void Compacted(Watcher watcher, long compactRevision);
+}
+
+/// <summary>Events for one response, encoded once for all who get the same. Spans live during the call.</summary>
+public readonly ref struct WatchBatch
+{
+    /// <summary>header.revision: of a synced watcher the events' revision, of a catch-up the current one.</summary>
+    public long HeaderRevision { get; init; }
+
+    /// <summary>Events as repeated field 11 of WatchResponse, one behind the other, tags and lengths included.</summary>
+    public ReadOnlySpan<byte> Events { get; init; }
+
+    /// <summary>End of each event in <see cref="Events"/>: where a fragment may be cut.</summary>
+    public ReadOnlySpan<int> Ends { get; init; }
+
+    /// <summary>Revision of the last event.</summary>
+    public long LastRevision { get; init; }
+}
+
+/// <summary>A registered watcher.</summary>
+public sealed class Watcher
+{
+    internal Watcher(byte[] start, byte[]? end, bool single, in WatchOptions options, IWatchSink sink, long cursor)
+    {
+        Start = start;
+        End = end;
+        IsSingle = single;
+        Options = options;
+        Sink = sink;
+        Cursor = cursor;
+        StartRevision = cursor;
+    }
+
+    internal enum State
+    {
+        Synced,
+        Unsynced,
+        Compacted,
+        Removed,
+    }
+
+    /// <summary>For the stream's own use: its watch id.</summary>
+    public long Id { get; set; }
+
+    /// <summary>First revision that it can get.</summary>
+    public long StartRevision { get; }
+
+    /// <summary>True when it has got everything up to the hub's revision; false for one cancelled by compaction.</summary>
+    public bool IsSynced => Standing == State.Synced;
+
+    /// <summary>True when a progress response with this revision would be right (spec api-v3 §3.4).</summary>
+    public bool CanReport(long revision) => IsSynced && revision >= StartRevision;
+
+    /// <summary>Next revision to deliver.</summary>
+    public long Cursor { get; internal set; }
+
+    internal byte[] Start { get; }
+
+    /// <summary>Null for an open end.</summary>
+    internal byte[]? End { get; }
+
+    internal bool IsSingle { get; }
+
+    internal WatchOptions Options { get; }
+
+    internal IWatchSink Sink { get; }
+
+    internal State Standing { get; set; }
+
+    internal long RetryAt { get; set; }
+
+    /// <summary>Scan that it takes part in.</summary>
+    internal long ScanMark { get; set; }
+
+    /// <summary>Events of the scan under way, as numbers of the scratch.</summary>
+    internal List<int> Matched { get; } = [];
+
+    internal bool Wants(bool isDelete, long revision)
+    {
+        return revision >= Cursor && !(isDelete ? Options.NoDelete : Options.NoPut);
+    }
+}

@@ -1,0 +1,234 @@
+using EtcdAot.Mvcc;
+using EtcdAot.Mvcc.Watch;
+using EtcdAot.Wire.Codecs;
+using EtcdAot.Wire.Etcdserverpb;
+
+namespace EtcdAot.Tests.Unit.Mvcc;
+
+/// <summary>Goal: every watcher gets exactly the events of its range from its start on, in order, a revision never split,
+/// whatever stalls, falls behind, or is compacted. Method: random writes, watchers and full streams against the list of
+/// all events; single cases of the spec.</summary>
+public class WatchTests
+{
+    private sealed record Event(long Main, bool IsDelete, string Key, string? Value, string? Previous);
+
+    private sealed class Stream : IWatchSink
+    {
+        public List<Event> Got { get; } = [];
+
+        public List<(long Header, int Events)> Batches { get; } = [];
+
+        public bool Full { get; set; }
+
+        public long CompactedAt { get; private set; } = -1;
+
+        public bool TryDeliver(Watcher watcher, in WatchBatch batch)
+        {
+            if (Full)
+            {
+                return false;
+            }
+
+            Batches.Add((batch.HeaderRevision, batch.Ends.Length));
+            int start = 0;
+            foreach (int end in batch.Ends)
+            {
+                Got.Add(Parse(batch.Events[start..end]));
+                start = end;
+            }
+
+            Assert.Equal(batch.Events.Length, start);
+            Assert.Equal(batch.LastRevision, Got[^1].Main);
+            return true;
+        }
+
+        public void Compacted(Watcher watcher, long compactRevision) => CompactedAt = compactRevision;
+
+        private static Event Parse(ReadOnlySpan<byte> field)
+        {
+            var response = WatchResponse.Parser.ParseFrom(field);
+            var e = Assert.Single(response.Events);
+            return new Event(
+                e.Kv.ModRevision,
+                e.Type == EtcdAot.Wire.Mvccpb.Event.Types.EventType.Delete,
+                e.Kv.Key.ToString(System.Text.Encoding.Latin1),
+                e.Type == EtcdAot.Wire.Mvccpb.Event.Types.EventType.Delete ? null : e.Kv.Value.ToString(System.Text.Encoding.Latin1),
+                e.PrevKv?.Value.ToString(System.Text.Encoding.Latin1));
+        }
+    }
+
+    private sealed record Watched(Watcher Watcher, Stream Stream, string Key, string End, long Start, WatchOptions Options);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void EveryWatcherGetsItsEvents(int seed)
+    {
+        var random = new Random(seed);
+        using var rig = new StoreRig(new StoreOptions { LogBytes = 0 });
+        var hub = new WatchHub();
+        var all = new List<Event>();
+        var state = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var watched = new List<Watched>();
+        long now = 0;
+        for (int step = 0; step < 1500; step++)
+        {
+            Write(rig, random, all, state);
+            if (random.Next(4) == 0)
+            {
+                rig.Pump();
+            }
+
+            if (random.Next(12) == 0)
+            {
+                watched.Add(Watch(rig, hub, random));
+            }
+
+            foreach (Watched w in watched)
+            {
+                w.Stream.Full = random.Next(5) == 0;
+            }
+
+            if (random.Next(3) > 0)
+            {
+                _ = rig.Store.Publish();
+                hub.Advance(rig.Store.Current);
+                _ = hub.Step(rig.Store.Current, now += 20_000_000);
+            }
+        }
+
+        _ = rig.Store.Publish();
+        foreach (Watched w in watched)
+        {
+            w.Stream.Full = false;
+        }
+
+        for (int i = 0; i < 50; i++)
+        {
+            _ = hub.Step(rig.Store.Current, now += 20_000_000);
+        }
+
+        foreach (Watched w in watched)
+        {
+            Assert.True(w.Watcher.IsSynced || w.Start > rig.Store.Revision);
+            Assert.Equal(Expected(all, w), w.Stream.Got);
+            hub.Remove(w.Watcher);
+        }
+
+        Assert.Equal(0, hub.Count);
+    }
+
+    [Fact]
+    public void CatchUpComesByAThousandRevisions()
+    {
+        using var rig = new StoreRig();
+        for (int i = 0; i < 2300; i++)
+        {
+            _ = rig.Put("k", $"{i}");
+        }
+
+        rig.Pump(2);
+        var hub = new WatchHub();
+        var stream = new Stream();
+        Watcher watcher = hub.Add(rig.Store.Current, "k"u8, default, new WatchOptions { StartRevision = 2 }, stream);
+        Assert.False(watcher.IsSynced || watcher.CanReport(rig.Store.Revision));
+        for (long now = 0; hub.Step(rig.Store.Current, now) != long.MaxValue; now++)
+        {
+        }
+
+        Assert.True(watcher.CanReport(rig.Store.Revision));
+        Assert.Equal([(2301, 1000), (2301, 1000), (2301, 300)], stream.Batches);
+    }
+
+    [Fact]
+    public void FallingBehindACompactionCancels()
+    {
+        using var rig = new StoreRig();
+        for (int i = 0; i < 20; i++)
+        {
+            _ = rig.Put("k", $"{i}");
+        }
+
+        Assert.Equal(MvccStatus.Ok, rig.Store.Compact(10));
+        _ = rig.Store.Publish();
+        var hub = new WatchHub();
+        var early = new Stream();
+        var exact = new Stream();
+        Watcher lost = hub.Add(rig.Store.Current, "k"u8, default, new WatchOptions { StartRevision = 9 }, early);
+        _ = hub.Add(rig.Store.Current, "k"u8, default, new WatchOptions { StartRevision = 10 }, exact);
+        _ = hub.Step(rig.Store.Current, 0);
+        Assert.Equal(10, early.CompactedAt);
+        Assert.Empty(early.Got);
+        Assert.False(lost.IsSynced);
+        Assert.Equal(-1, exact.CompactedAt);
+        Assert.Equal(10, exact.Got[0].Main);
+        hub.Remove(lost);
+    }
+
+    private static void Write(
+        StoreRig rig, Random random, List<Event> all, SortedDictionary<string, string> state)
+    {
+        WriteTxn txn = rig.Store.BeginWrite();
+        long main = rig.Store.Revision + 1;
+        var before = new Dictionary<string, string>(state);
+        for (int i = random.Next(1, 4); i > 0; i--)
+        {
+            string key = $"k{random.Next(25):D2}";
+            string? previous = before.GetValueOrDefault(key);
+            if (random.Next(4) == 0)
+            {
+                NoDeleteSink none = default;
+                if (txn.DeleteRange(new KeyRange(StoreRig.Bytes(key), default), false, ref none) > 0)
+                {
+                    all.Add(new Event(main, true, key, null, previous));
+                    _ = state.Remove(key);
+                }
+
+                continue;
+            }
+
+            string value = new('x', random.Next(30));
+            bool creates = !state.ContainsKey(key);
+            Assert.Equal(MvccStatus.Ok, txn.Put(
+                new PutRequestView { Key = StoreRig.Bytes(key), Value = StoreRig.Bytes(value) }, out _));
+            all.Add(new Event(main, false, key, value, creates ? null : previous));
+            state[key] = value;
+        }
+
+        _ = txn.End();
+    }
+
+    private static Watched Watch(StoreRig rig, WatchHub hub, Random random)
+    {
+        _ = rig.Store.Publish();
+        string key = $"k{random.Next(25):D2}";
+        string end = random.Next(3) switch { 0 => "", 1 => "\0", _ => "k" + (char)('0' + random.Next(3)) + "z" };
+        if (end.Length > 1 && string.CompareOrdinal(end, key) <= 0)
+        {
+            end = "";
+        }
+
+        var options = new WatchOptions
+        {
+            StartRevision = random.Next(2) == 0 ? 0 : random.NextInt64(1, rig.Store.Revision + 5),
+            NoPut = random.Next(6) == 0,
+            NoDelete = random.Next(6) == 0,
+            PrevKv = random.Next(2) == 0,
+        };
+        var stream = new Stream();
+        long start = options.StartRevision > 0 ? options.StartRevision : rig.Store.Revision + 1;
+        Watcher watcher = hub.Add(rig.Store.Current, StoreRig.Bytes(key), StoreRig.Bytes(end), options, stream);
+        return new Watched(watcher, stream, key, end, start, options);
+    }
+
+    private static List<Event> Expected(List<Event> all, Watched w)
+    {
+        return [.. all
+            .Where(e => e.Main >= w.Start && !(e.IsDelete ? w.Options.NoDelete : w.Options.NoPut)
+                && (w.End.Length == 0 ? e.Key == w.Key
+                    : string.CompareOrdinal(e.Key, w.Key) >= 0
+                        && (w.End == "\0" || string.CompareOrdinal(e.Key, w.End) < 0)))
+            .Select(e => w.Options.PrevKv ? e : e with { Previous = null })];
+    }
+}
