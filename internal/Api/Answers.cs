@@ -4,6 +4,8 @@ using EtcdAot.Mvcc;
 using EtcdAot.Server;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
+using EtcdAot.Wire.Etcdserverpb;
+using Google.Protobuf;
 
 namespace EtcdAot.Api;
 
@@ -26,6 +28,34 @@ internal static class Answers
         writer.Raw(fields);
         call.EndReply();
         call.Finish(Status.Ok);
+    }
+
+    /// <summary>The header of a cold answer.</summary>
+    public static ResponseHeader MessageHeader(this EtcdServer server, long revision) => new()
+    {
+        ClusterId = server.ClusterId,
+        MemberId = server.MemberId,
+        Revision = revision,
+        RaftTerm = server.Status.Term,
+    };
+
+    /// <summary>Replies with a generated message and finishes; cold methods only.</summary>
+    public static void Send(Call call, IMessage message)
+    {
+        message.WriteTo(call.BeginReply(message.CalculateSize()));
+        call.EndReply();
+        call.Finish(Status.Ok);
+    }
+
+    /// <summary>True when the bytes are a message at all: requests without fields.</summary>
+    public static bool IsMessage(ReadOnlySpan<byte> bytes)
+    {
+        var reader = new ProtoReader(bytes);
+        while (reader.Next())
+        {
+        }
+
+        return !reader.Failed;
     }
 }
 

@@ -39,6 +39,17 @@ internal sealed class ApiLoop : Net.ILoopWork
 
     public void EndRead() => _server.Readers.Exit(_reader);
 
+    /// <summary>Store revision of the view published last.</summary>
+    public long Revision
+    {
+        get
+        {
+            long revision = BeginRead().Revision;
+            EndRead();
+            return revision;
+        }
+    }
+
     /// <summary>Hands a proposal to the core; the core is woken once, at the end of this wake.</summary>
     public void Propose(Proposal proposal)
     {

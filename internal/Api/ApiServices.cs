@@ -9,6 +9,9 @@ namespace EtcdAot.Api;
 public static class ApiServices
 {
     private const string Kv = "etcdserverpb.KV";
+    private const string Cluster = "etcdserverpb.Cluster";
+    private const string Maintenance = "etcdserverpb.Maintenance";
+    private const string Health = "grpc.health.v1.Health";
 
     /// <summary>Binds everything to a server that serves nobody yet.</summary>
     public static void Bind(GrpcServer grpc, EtcdServer server)
@@ -19,6 +22,16 @@ public static class ApiServices
         Proposed(Kv, "DeleteRange", new DeleteRangeRules());
         Proposed(Kv, "Txn", new TxnRules(server));
         Proposed(Kv, "Compact", new CompactRules());
+        grpc.Bind(Cluster, "MemberList", MethodShape.Unary, new MemberListMethod(loops));
+        Proposed(Maintenance, "Alarm", new AlarmRules(server));
+        grpc.Bind(Maintenance, "Status", MethodShape.Unary, new StatusMethod(loops));
+        grpc.Bind(Maintenance, "Hash", MethodShape.Unary, new HashMethod(loops));
+        grpc.Bind(Maintenance, "HashKV", MethodShape.Unary, new HashKvMethod(loops));
+        grpc.Bind(Maintenance, "Snapshot", MethodShape.ServerStreaming, new SnapshotMethod(loops));
+        grpc.Bind(Maintenance, "Defragment", MethodShape.Unary, new DefragmentMethod(loops));
+        grpc.Bind(Health, "Check", MethodShape.Unary, new HealthMethod(HealthMethod.Question.Check));
+        grpc.Bind(Health, "List", MethodShape.Unary, new HealthMethod(HealthMethod.Question.List));
+        grpc.Bind(Health, "Watch", MethodShape.ServerStreaming, new HealthMethod(HealthMethod.Question.Watch));
         return;
 
         void Proposed(string service, string method, IProposedRules rules)

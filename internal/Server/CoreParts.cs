@@ -3,6 +3,7 @@ using EtcdAot.Backend;
 using EtcdAot.Mvcc;
 using EtcdAot.Observe;
 using EtcdAot.Raft;
+using EtcdAot.Sys;
 
 namespace EtcdAot.Server;
 
@@ -32,6 +33,8 @@ internal sealed record CoreParts
     public required Snapshotter Snapshotter { get; init; }
 
     public required RequestIds Ids { get; init; }
+
+    public required IClock Clock { get; init; }
 
     public required FatalEnd Fatal { get; init; }
 

@@ -23,6 +23,7 @@ public sealed class EtcdServer
         ClusterId = clusterId;
         Readers = readers;
         _quota = Quota.FromFlag(parts.Options.QuotaBackendBytes);
+        Maintenance = new Maintenance(parts, core);
     }
 
     public ServerOptions Options => _parts.Options;
@@ -51,6 +52,9 @@ public sealed class EtcdServer
 
     /// <summary>Members and cluster version as applied.</summary>
     public MemberList Members => _parts.Membership.Current;
+
+    /// <summary>Sizes, hash, copy and defragmentation of the db.</summary>
+    public Maintenance Maintenance { get; }
 
     /// <summary>Leases: list, time to live, renewal.</summary>
     public LeaseKeeper Leases => _parts.Leases;
@@ -85,17 +89,9 @@ public sealed class EtcdServer
         return _quota.Bytes < 0 || _quota.Allows(View.Backend.SizeBytes, Quota.CostOf(op, body));
     }
 
-    /// <summary>Asks the backend for something that the core must order (hash, copy, defragmentation).</summary>
-    public void OnBackend(Action<BackendStore> ask) => _core.Post(new BackendWork(ask, _parts.Backend));
-
     /// <summary>Answers everything in flight with "server stopped" and takes no more.</summary>
     public void BeginStop() => _core.BeginStop();
 
     /// <summary>Ends in order after both actors' threads have stopped: log and db durable, files closed.</summary>
     public void Close() => _closing.Close();
-
-    private sealed class BackendWork(Action<BackendStore> ask, BackendStore backend) : ICoreWork
-    {
-        public void RunOnCore() => ask(backend);
-    }
 }

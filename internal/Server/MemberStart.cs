@@ -203,6 +203,7 @@ public sealed class MemberStart
             Snapshotter = new Snapshotter(_options, log.MemberId, backend, keeper, log.Wal, _snaps, Purgers(),
                 log.Snapshot?.Index ?? 0, _fatal, _log),
             Ids = ids,
+            Clock = _seams.Clock,
             Fatal = _fatal,
             Log = _log,
         };
