@@ -1,6 +1,5 @@
 // Maintenance.Status (spec api-v3 §5.2): what this member knows of itself, without asking anybody.
 // Owned by: the I/O thread of the call.
-using EtcdAot.Grpc;
 using EtcdAot.Server;
 using EtcdAot.Wire.Etcdserverpb;
 using Status = EtcdAot.Grpc.Status;

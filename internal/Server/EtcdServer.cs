@@ -1,6 +1,5 @@
 // One member as the rooms above see it: hand requests in, read the published view, ask how it stands. It owns the core
 // and the backend actors; the program gives them threads, the simulator steps them. Any thread unless said.
-using EtcdAot.Backend;
 using EtcdAot.Mvcc;
 using EtcdAot.Sys;
 using EtcdAot.Wire.Codecs;
