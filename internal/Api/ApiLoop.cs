@@ -20,6 +20,7 @@ internal sealed class ApiLoop : Net.ILoopWork
         _server = server;
         _loop = loop;
         _reader = server.Readers.Register();
+        Watches = new WatchPump(server, this);
     }
 
     public Net.IoLoop Loop => _loop;
@@ -30,11 +31,17 @@ internal sealed class ApiLoop : Net.ILoopWork
 
     public ArrayBufferWriter<byte> Answer { get; } = new(4096);
 
-    /// <summary>Begins reading the published view; <see cref="EndRead"/> before the handler returns.</summary>
+    /// <summary>Watchers of the loop's streams.</summary>
+    public WatchPump Watches { get; }
+
+    /// <summary>Begins reading the published view; <see cref="EndRead"/> before the handler returns. What the view holds
+    /// is queued to the loop's synced watchers first, so that no read is ahead of them (spec api-v3 §3.6).</summary>
     public View BeginRead()
     {
         _server.Readers.Enter(_reader);
-        return _server.View;
+        View view = _server.View;
+        Watches.Advance(view);
+        return view;
     }
 
     public void EndRead() => _server.Readers.Exit(_reader);

@@ -17,6 +17,7 @@ public static class ApiServices
     public static void Bind(GrpcServer grpc, EtcdServer server)
     {
         var loops = new ApiLoops(server);
+        grpc.Bind("etcdserverpb.Watch", "Watch", MethodShape.Duplex, new WatchMethod(loops));
         grpc.Bind(Kv, "Range", MethodShape.Unary, new RangeMethod(loops));
         Proposed(Kv, "Put", new PutRules(server));
         Proposed(Kv, "DeleteRange", new DeleteRangeRules());

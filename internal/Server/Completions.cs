@@ -16,10 +16,21 @@ internal sealed class Completions
 
     public void Add(ReadWaiter waiter) => _done.Add((waiter.Loop!, waiter));
 
+    /// <summary>Tells a listener before what is completed: its loop queues events ahead of the answers. The loop is
+    /// woken with the next <see cref="Release"/>.</summary>
+    public void Tell(ViewListener listener)
+    {
+        listener.Loop.Enqueue(listener);
+        if (!_toWake.Contains(listener.Loop))
+        {
+            _toWake.Add(listener.Loop);
+        }
+    }
+
     /// <summary>Hands everything back. The view must be published.</summary>
     public void Release()
     {
-        if (_done.Count == 0)
+        if (_done.Count == 0 && _toWake.Count == 0)
         {
             return;
         }

@@ -79,6 +79,13 @@ public sealed class EtcdServer
     /// <summary>Makes the core look at what was handed in.</summary>
     public void Kick() => _core.Kick();
 
+    /// <summary>From now on the listener hears of each publication that moved the revision. Take the view afterwards.
+    /// </summary>
+    public void Listen(ViewListener listener) => _core.Listeners.Add(listener);
+
+    /// <summary>Ends that; one more call of the listener may be on its way.</summary>
+    public void Unlisten(ViewListener listener) => _core.Listeners.Remove(listener);
+
     /// <summary>Runs something on the core thread.</summary>
     public void Post(ICoreWork work) => _core.Post(work);
 

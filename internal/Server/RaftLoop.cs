@@ -25,6 +25,7 @@ public sealed partial class RaftLoop : Actor
     private readonly Mailbox<ICoreWork> _work = new();
     private readonly PendingRequests _pending = new();
     private readonly Completions _completions = new();
+    private readonly Mvcc.Store _store;
     private readonly List<Proposal> _held = [];
     private readonly ServerOptions _options;
     private readonly RaftNode _raft;
@@ -44,6 +45,7 @@ public sealed partial class RaftLoop : Actor
         _raft = parts.Raft;
         _log = parts.LogWriter;
         _applier = new Applier(parts);
+        _store = parts.Store;
         _fatal = parts.Fatal;
         _lines = parts.Log;
         _tickNanos = _options.TickMillis * 1_000_000L;
@@ -53,6 +55,9 @@ public sealed partial class RaftLoop : Actor
 
     /// <inheritdoc/>
     public override string Name => "core";
+
+    /// <summary>Loops that hear of publications.</summary>
+    internal ViewListeners Listeners { get; } = new();
 
     /// <summary>What other threads may know of the core.</summary>
     public CoreStatus Status { get; }
@@ -278,6 +283,7 @@ public sealed partial class RaftLoop : Actor
     private void PublishAndRelease()
     {
         _applier.Publish();
+        Listeners.Announce(_store.Current.Revision, _completions);
         _readIndexes.OnApplied(_raft.Applied);
         Status.Publish(_raft);
         _completions.Release();

@@ -8,6 +8,10 @@ namespace EtcdAot.Mvcc.Watch;
 internal sealed class EventScratch
 {
     private const int KeepBytes = 8 << 20;
+
+    /// <summary>Values before are left out beyond this: one deletion of a whole store must fit into an array.</summary>
+    private const int PreviousBytesMax = 1 << 30;
+
     private readonly List<Item> _items = [];
     private byte[] _bytes = new byte[64 * 1024];
     private byte[] _joined = new byte[64 * 1024];
@@ -61,6 +65,7 @@ internal sealed class EventScratch
         if (withPrevious)
         {
             previous = Previous(view, record.Revision.Main, record.IsTombstone, kv);
+            previous = (long)_used + previous.Length > PreviousBytesMax ? default : previous;
         }
 
         int at = _used;

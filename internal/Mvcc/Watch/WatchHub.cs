@@ -16,18 +16,21 @@ public sealed class WatchHub
     /// <summary>Distinct revisions in one catch-up response.</summary>
     public const int ScanRevisions = 1000;
 
-    /// <summary>Pause before a stream without room is asked again, nanoseconds.</summary>
-    public const long RetryNanos = 10_000_000;
-
+    // Bounds of one step, so that a wake stays short: records read, bytes encoded, bytes copied to streams.
     private const int ScanRecords = 5000;
     private const int ScanBytes = 4 << 20;
+    private const int ServeBytes = 16 << 20;
 
     private readonly WatchIntervals _intervals = new();
     private readonly EventScratch _scratch = new();
-    private readonly List<Watcher> _unsynced = [];
+    private readonly List<Watcher> _chosen = [];
+    private List<Watcher> _unsynced = [];
+    private List<Watcher> _waiting = [];
     private readonly List<Watcher> _found = [];
     private readonly List<Watcher> _touched = [];
     private int _generation = -1;
+    private int _unsyncedCount;
+    private int _full;
     private long _scan;
 
     /// <summary>Everything up to here was offered to the synced watchers.</summary>
@@ -37,7 +40,11 @@ public sealed class WatchHub
     public int Count => _intervals.Count;
 
     /// <summary>Watchers that are behind.</summary>
-    public int UnsyncedCount => _unsynced.Count;
+    public int UnsyncedCount => _unsyncedCount;
+
+    /// <summary>True when <see cref="Step"/> may find something to do; false when nobody is behind, or only watchers
+    /// whose streams have no room.</summary>
+    public bool NeedsStep { get; private set; }
 
     /// <summary>Registers a watcher. The created response must be queued before the next Advance or Step.</summary>
     /// <param name="view">View of this wake, already advanced to.</param>
@@ -56,7 +63,7 @@ public sealed class WatchHub
         _intervals.Add(watcher);
         if (cursor <= view.Revision)
         {
-            FallBehind(watcher, cursor, 0);
+            FallBehind(watcher, cursor);
         }
 
         return watcher;
@@ -66,11 +73,8 @@ public sealed class WatchHub
     public void Remove(Watcher watcher)
     {
         Invariant.Check(watcher.Standing != Watcher.State.Removed, "a watcher is removed once");
-        if (watcher.Standing == Watcher.State.Unsynced)
-        {
-            _ = _unsynced.Remove(watcher);
-        }
-
+        // Its place among the unsynced is swept by the next step.
+        _unsyncedCount -= watcher.Standing == Watcher.State.Unsynced ? 1 : 0;
         watcher.Standing = Watcher.State.Removed;
         _intervals.Remove(watcher);
     }
@@ -113,7 +117,7 @@ public sealed class WatchHub
                 main = reader.Revision.Main;
             }
 
-            Match(view, reader, scan: 0);
+            Match(view, reader, ofScan: false);
         }
 
         Deliver(main);
@@ -121,33 +125,26 @@ public sealed class WatchHub
         Revision = view.Revision;
     }
 
-    /// <summary>Catches unsynced watchers up: one scan over the history for many (spec api-v3 §3.6).</summary>
-    /// <returns>When to be called again; <see cref="long.MaxValue"/> when nobody is behind.</returns>
-    public long Step(View view, long nowNanos)
+    /// <summary>A stream has room again: its watchers take part in the next <see cref="Step"/>.</summary>
+    public void Resume() => NeedsStep = _unsyncedCount > 0;
+
+    /// <summary>Catches unsynced watchers up by a bounded amount: one scan over the history for many (spec api-v3
+    /// §3.6). To be called again, in another wake, while <see cref="NeedsStep"/>.</summary>
+    public void Step(View view)
     {
         Advance(view);
-        if (_unsynced.Count == 0)
+        long from = Choose(view);
+        if (_chosen.Count > 0)
         {
-            return long.MaxValue;
+            Serve(view, Scan(view, from));
         }
 
-        long from = Choose(view, nowNanos);
-        if (from != long.MaxValue)
-        {
-            long end = Scan(view, from);
-            Serve(view, end, nowNanos);
-        }
-
-        long next = long.MaxValue;
-        foreach (Watcher watcher in _unsynced)
-        {
-            next = Math.Min(next, Math.Max(watcher.RetryAt, nowNanos));
-        }
-
-        return next;
+        // Who waits for room is resumed by its stream.
+        NeedsStep = _chosen.Count > 0 && _unsyncedCount > 0;
+        _chosen.Clear();
     }
 
-    private void Match(View view, in HistoryReader reader, long scan)
+    private void Match(View view, in HistoryReader reader, bool ofScan)
     {
         bool parsed = KeyValueView.TryParse(reader.KeyValue, out KeyValueView kv);
         Invariant.Check(parsed, "a record's value was read at start");
@@ -156,10 +153,11 @@ public sealed class WatchHub
         int number = -1;
         foreach (Watcher watcher in _found)
         {
-            bool takesPart = scan == 0
-                ? watcher.Standing == Watcher.State.Synced
-                : watcher.Standing == Watcher.State.Unsynced && watcher.ScanMark == scan;
-            if (!takesPart || !watcher.Wants(reader.IsTombstone, reader.Revision.Main))
+            bool takesPart = ofScan
+                ? watcher.Standing == Watcher.State.Unsynced && watcher.ScanMark == _scan
+                : watcher.Standing == Watcher.State.Synced;
+            if (!takesPart || !watcher.Wants(reader.IsTombstone, reader.Revision.Main)
+                || (ofScan && IsFull(watcher, reader.Revision.Main)))
             {
                 continue;
             }
@@ -175,20 +173,45 @@ public sealed class WatchHub
         }
     }
 
+    /// <summary>True when this revision belongs into the watcher's next response.</summary>
+    private bool IsFull(Watcher watcher, long main)
+    {
+        if (watcher.ScanEnd != long.MaxValue)
+        {
+            return true;
+        }
+
+        if (watcher.MatchedMain == main)
+        {
+            return false;
+        }
+
+        if (watcher.MatchedRevisions == ScanRevisions)
+        {
+            watcher.ScanEnd = main;
+            _full++;
+            return true;
+        }
+
+        watcher.MatchedMain = main;
+        watcher.MatchedRevisions++;
+        return false;
+    }
+
     private void Deliver(long main)
     {
         foreach (Watcher watcher in _touched)
         {
             WatchBatch batch = _scratch.Batch(watcher.Matched, watcher.Options.PrevKv, main);
             bool taken = watcher.Standing == Watcher.State.Synced && watcher.Sink.TryDeliver(watcher, batch);
-            watcher.Matched.Clear();
+            watcher.ForgetMatched();
             if (taken)
             {
                 watcher.Cursor = main + 1;
             }
             else if (watcher.Standing == Watcher.State.Synced)
             {
-                FallBehind(watcher, main, 0);
+                FallBehind(watcher, main);
             }
         }
 
@@ -200,32 +223,39 @@ public sealed class WatchHub
     }
 
     /// <summary>Marks who takes part in the next scan; tells those that are behind a compaction.</summary>
-    private long Choose(View view, long nowNanos)
+    private long Choose(View view)
     {
         _scan++;
+        _chosen.Clear();
+        _waiting.Clear();
         long from = long.MaxValue;
-        int chosen = 0;
-        for (int i = 0; i < _unsynced.Count && chosen < ScanWatchers;)
+        foreach (Watcher watcher in _unsynced)
         {
-            Watcher watcher = _unsynced[i];
-            if (watcher.Cursor < view.CompactedRevision)
+            if (watcher.Standing != Watcher.State.Unsynced)
             {
-                watcher.Standing = Watcher.State.Compacted;
-                _unsynced.RemoveAt(i);
-                watcher.Sink.Compacted(watcher, view.CompactedRevision);
                 continue;
             }
 
-            if (watcher.RetryAt <= nowNanos)
+            bool hasRoom = _chosen.Count < ScanWatchers && watcher.Sink.HasRoom;
+            if (!hasRoom)
             {
-                watcher.ScanMark = _scan;
-                from = Math.Min(from, watcher.Cursor);
-                chosen++;
+                _waiting.Add(watcher);
             }
-
-            i++;
+            else if (watcher.Cursor < view.CompactedRevision)
+            {
+                watcher.Standing = Watcher.State.Compacted;
+                _unsyncedCount--;
+                watcher.Sink.Compacted(watcher, view.CompactedRevision);
+            }
+            else
+            {
+                watcher.BeginScan(_scan);
+                from = Math.Min(from, watcher.Cursor);
+                _chosen.Add(watcher);
+            }
         }
 
+        (_unsynced, _waiting) = (_waiting, _unsynced);
         return from;
     }
 
@@ -233,93 +263,83 @@ public sealed class WatchHub
     private long Scan(View view, long from)
     {
         _scratch.Clear();
+        _full = 0;
         var reader = new HistoryReader(view, from);
         long main = 0;
-        int revisions = 0;
         int records = 0;
         while (reader.Next())
         {
             if (reader.Revision.Main != main)
             {
-                if (revisions >= ScanRevisions || records >= ScanRecords || _scratch.Bytes >= ScanBytes)
+                if (records >= ScanRecords || _scratch.Bytes >= ScanBytes || _full == _chosen.Count)
                 {
                     return reader.Revision.Main;
                 }
 
                 main = reader.Revision.Main;
-                revisions++;
             }
 
             records++;
-            Match(view, reader, _scan);
+            Match(view, reader, ofScan: true);
         }
 
         return view.Revision + 1;
     }
 
-    private void Serve(View view, long end, long nowNanos)
+    /// <summary>Hands out what the scan found. Who is still behind comes after those that waited.</summary>
+    private void Serve(View view, long end)
     {
         _touched.Clear();
-        int kept = 0;
-        for (int i = 0; i < _unsynced.Count; i++)
+        long room = ServeBytes;
+        foreach (Watcher watcher in _chosen)
         {
-            Watcher watcher = _unsynced[i];
-            if (watcher.ScanMark == _scan && watcher.Standing == Watcher.State.Unsynced)
+            if (watcher.Standing == Watcher.State.Unsynced && !TryServe(watcher, view, end, ref room))
             {
-                Serve(watcher, view, end, nowNanos);
+                _unsynced.Add(watcher);
             }
 
-            if (watcher.Standing == Watcher.State.Unsynced)
-            {
-                _unsynced[kept++] = watcher;
-            }
+            watcher.ForgetMatched();
         }
 
-        _unsynced.RemoveRange(kept, _unsynced.Count - kept);
-        Rotate();
         _scratch.Clear();
     }
 
-    private void Serve(Watcher watcher, View view, long end, long nowNanos)
+    /// <summary>False when the watcher is still behind.</summary>
+    private bool TryServe(Watcher watcher, View view, long end, ref long room)
     {
-        bool taken = true;
         if (watcher.Matched.Count > 0)
         {
+            if (room <= 0)
+            {
+                return false;
+            }
+
             WatchBatch batch = _scratch.Batch(watcher.Matched, watcher.Options.PrevKv, view.Revision);
-            taken = watcher.Sink.TryDeliver(watcher, batch);
-            watcher.Matched.Clear();
+            room -= batch.Events.Length;
+            if (!watcher.Sink.TryDeliver(watcher, batch) || watcher.Standing != Watcher.State.Unsynced)
+            {
+                return watcher.Standing != Watcher.State.Unsynced;
+            }
         }
 
-        if (!taken)
+        watcher.Cursor = Math.Max(watcher.Cursor, Math.Min(end, watcher.ScanEnd));
+        if (watcher.Cursor <= view.Revision)
         {
-            watcher.RetryAt = nowNanos + RetryNanos;
-            return;
+            return false;
         }
 
-        watcher.Cursor = Math.Max(watcher.Cursor, end);
-        if (watcher.Cursor > view.Revision)
-        {
-            watcher.Standing = Watcher.State.Synced;
-        }
+        watcher.Standing = Watcher.State.Synced;
+        _unsyncedCount--;
+        return true;
     }
 
-    /// <summary>Those behind the first 512 come to their turn.</summary>
-    private void Rotate()
-    {
-        if (_unsynced.Count > ScanWatchers)
-        {
-            List<Watcher> first = _unsynced.GetRange(0, ScanWatchers);
-            _unsynced.RemoveRange(0, ScanWatchers);
-            _unsynced.AddRange(first);
-        }
-    }
-
-    private void FallBehind(Watcher watcher, long cursor, long retryAt)
+    private void FallBehind(Watcher watcher, long cursor)
     {
         watcher.Standing = Watcher.State.Unsynced;
         watcher.Cursor = Math.Max(watcher.Cursor, cursor);
-        watcher.RetryAt = retryAt;
         _unsynced.Add(watcher);
+        _unsyncedCount++;
+        NeedsStep = true;
     }
 
     private void EveryoneFallsBehind(View view)
@@ -328,7 +348,7 @@ public sealed class WatchHub
         {
             if (watcher.Standing == Watcher.State.Synced && watcher.Cursor <= view.Revision)
             {
-                FallBehind(watcher, Revision + 1, 0);
+                FallBehind(watcher, Revision + 1);
             }
         }
 

@@ -16,12 +16,22 @@ public readonly struct WatchOptions
 
     /// <summary>Events carry the value before.</summary>
     public bool PrevKv { get; init; }
+
+    /// <summary>For the stream's own use: large responses may be cut.</summary>
+    public bool Fragment { get; init; }
+
+    /// <summary>For the stream's own use: wants to hear of progress.</summary>
+    public bool ProgressNotify { get; init; }
 }
 
 /// <summary>Takes what a watcher gets; one for each stream. Called on the hub's thread.</summary>
 public interface IWatchSink
 {
-    /// <summary>Queues events; false when the stream has no room (nothing was taken): asked again later.</summary>
+    /// <summary>False while the stream has as much queued as it may: its watchers are left where they are.</summary>
+    bool HasRoom { get; }
+
+    /// <summary>Queues events; false when the stream has no room (nothing was taken): the watcher keeps its cursor and
+    /// goes on after <see cref="WatchHub.Resume"/>.</summary>
     bool TryDeliver(Watcher watcher, in WatchBatch batch);
 
     /// <summary>The watcher has fallen behind a compaction: answer canceled with compact_revision. It stays registered,
@@ -56,7 +66,7 @@ public sealed class Watcher
         Options = options;
         Sink = sink;
         Cursor = cursor;
-        StartRevision = cursor;
+        StartRevision = options.StartRevision;
     }
 
     internal enum State
@@ -70,7 +80,13 @@ public sealed class Watcher
     /// <summary>For the stream's own use: its watch id.</summary>
     public long Id { get; set; }
 
-    /// <summary>First revision that it can get.</summary>
+    /// <summary>For the stream's own use: no event since its last progress tick.</summary>
+    public bool IsQuiet { get; set; }
+
+    /// <summary>What was asked for.</summary>
+    public WatchOptions Options { get; }
+
+    /// <summary>First revision wanted, as in the request: 0 for the next one.</summary>
     public long StartRevision { get; }
 
     /// <summary>True when it has got everything up to the hub's revision; false for one cancelled by compaction.</summary>
@@ -89,16 +105,24 @@ public sealed class Watcher
 
     internal bool IsSingle { get; }
 
-    internal WatchOptions Options { get; }
-
     internal IWatchSink Sink { get; }
 
     internal State Standing { get; set; }
 
-    internal long RetryAt { get; set; }
+    /// <summary>Place in the list of its key, for single keys.</summary>
+    internal int Slot { get; set; }
 
     /// <summary>Scan that it takes part in.</summary>
-    internal long ScanMark { get; set; }
+    internal long ScanMark { get; private set; }
+
+    /// <summary>First revision that the scan under way has not offered: its response is full before.</summary>
+    internal long ScanEnd { get; set; }
+
+    /// <summary>Distinct revisions in <see cref="Matched"/>.</summary>
+    internal int MatchedRevisions { get; set; }
+
+    /// <summary>Revision of the last of <see cref="Matched"/>.</summary>
+    internal long MatchedMain { get; set; }
 
     /// <summary>Events of the scan under way, as numbers of the scratch.</summary>
     internal List<int> Matched { get; } = [];
@@ -106,5 +130,23 @@ public sealed class Watcher
     internal bool Wants(bool isDelete, long revision)
     {
         return revision >= Cursor && !(isDelete ? Options.NoDelete : Options.NoPut);
+    }
+
+    internal void BeginScan(long scan)
+    {
+        ScanMark = scan;
+        ScanEnd = long.MaxValue;
+        MatchedRevisions = 0;
+        MatchedMain = 0;
+    }
+
+    /// <summary>Forgets what was matched; the room of an unusually large batch is given back.</summary>
+    internal void ForgetMatched()
+    {
+        Matched.Clear();
+        if (Matched.Capacity > 64)
+        {
+            Matched.Capacity = 0;
+        }
     }
 }

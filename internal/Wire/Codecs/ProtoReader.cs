@@ -118,6 +118,19 @@ public ref struct ProtoReader(ReadOnlySpan<byte> message)
         }
     }
 
+    /// <summary>The next bytes as a bare varint, for packed fields; false at the end or on malformed bytes.</summary>
+    public bool TryReadRawVarint(out ulong value)
+    {
+        value = 0;
+        if (Failed || Position >= _message.Length)
+        {
+            return false;
+        }
+
+        value = RawVarint();
+        return !Failed;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ulong RawVarint()
     {
