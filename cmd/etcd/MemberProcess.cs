@@ -1,7 +1,6 @@
 // One member as a process: gives the actors their threads, opens the ports, binds the services, ends in order.
 using EtcdAot.Api;
-using EtcdAot.Grpc;
-using EtcdAot.Http.H2;
+using EtcdAot.Api.Http;
 using EtcdAot.Net;
 using EtcdAot.Server;
 using EtcdAot.Sys;
@@ -18,13 +17,16 @@ internal sealed class MemberProcess
     private readonly HostThread _core;
     private readonly HostThread _backend;
     private readonly List<Listener> _listeners = [];
+    private readonly ClientPort _clientPort;
 
-    private MemberProcess(EtcdServer server, LoopGroup loops, HostThread core, HostThread backend)
+    private MemberProcess(
+        EtcdServer server, LoopGroup loops, HostThread core, HostThread backend, ClientPort clientPort)
     {
         _server = server;
         _loops = loops;
         _core = core;
         _backend = backend;
+        _clientPort = clientPort;
     }
 
     public EtcdServer Server => _server;
@@ -40,18 +42,18 @@ internal sealed class MemberProcess
             throw new InvalidOperationException("cannot open the I/O threads: " + e);
         }
 
+        ProcessMetrics.AddTo(server.Metrics.Registry);
+        var clientPort = new ClientPort(new ClientServices(server, HttpAccess.Open), clock);
         loops!.Start();
         backend.Start();
         core.Start();
-        return new MemberProcess(server, loops, core, backend);
+        return new MemberProcess(server, loops, core, backend, clientPort);
     }
 
     /// <summary>Opens a client port. Null, or the error's text.</summary>
     public string? Serve(string address)
     {
-        var grpc = new GrpcServer(new GrpcServerOptions { MaxReceiveBytes = _server.Options.MaxRequestBytes + 512 * 1024 });
-        ApiServices.Bind(grpc, _server);
-        Errno e = Listener.Open(_loops.Loops, address, new ListenOptions(), new ClientPort(grpc), 100_000,
+        Errno e = Listener.Open(_loops.Loops, address, new ListenOptions(), _clientPort, 100_000,
             out Listener? listener, out string error);
         if (e.Failed)
         {
@@ -90,12 +92,5 @@ internal sealed class MemberProcess
         }
 
         return new HostThread(new ActorThread(name, poller!, clock, actor), onFailure);
-    }
-
-    private sealed class ClientPort(GrpcServer grpc) : IConnectionAcceptor
-    {
-        private readonly H2Options _options = new();
-
-        public void OnAccepted(SocketConnection connection) => H2Connection.Server(connection, grpc, _options);
     }
 }

@@ -6,7 +6,7 @@ using EtcdAot.Server;
 namespace EtcdAot.Api;
 
 /// <summary>The services of a client port.</summary>
-public static class ApiServices
+internal static class ApiServices
 {
     private const string Kv = "etcdserverpb.KV";
     private const string Cluster = "etcdserverpb.Cluster";
@@ -14,9 +14,9 @@ public static class ApiServices
     private const string Health = "grpc.health.v1.Health";
 
     /// <summary>Binds everything to a server that serves nobody yet.</summary>
-    public static void Bind(GrpcServer grpc, EtcdServer server)
+    public static void Bind(GrpcServer grpc, ApiLoops loops)
     {
-        var loops = new ApiLoops(server);
+        EtcdServer server = loops.Server;
         grpc.Bind("etcdserverpb.Watch", "Watch", MethodShape.Duplex, new WatchMethod(loops));
         grpc.Bind(Kv, "Range", MethodShape.Unary, new RangeMethod(loops));
         Proposed(Kv, "Put", new PutRules(server));

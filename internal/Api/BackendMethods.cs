@@ -11,6 +11,8 @@ namespace EtcdAot.Api;
 /// <summary>A call that waits for the backend.</summary>
 internal sealed class BackendCall : Call
 {
+    public long StartNanos { get; set; }
+
     public uint Hash { get; set; }
 
     public string? Error { get; set; }
@@ -36,8 +38,10 @@ internal abstract class BackendMethod(ApiLoops loops) : IHotMethod
             return;
         }
 
+        var mine = (BackendCall)call;
+        mine.StartNanos = call.Loop.NowNanos;
         call.Hold();
-        Ask((BackendCall)call);
+        Ask(mine);
     }
 
     public void OnCompletion(Call call)
@@ -77,6 +81,7 @@ internal sealed class HashMethod(ApiLoops loops) : BackendMethod(loops)
 
     protected override void Answer(BackendCall call)
     {
+        Server.Metrics.Hash.ObserveNanos(call.Loop.NowNanos - call.StartNanos);
         Span<byte> fields = stackalloc byte[16];
         var writer = new ProtoWriter(fields);
         writer.NonZero(2, call.Hash);

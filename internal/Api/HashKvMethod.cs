@@ -13,6 +13,8 @@ internal sealed class HashKvCall : Call
 {
     public long Revision { get; set; }
 
+    public long StartNanos { get; set; }
+
     public HashKvJob? Job { get; set; }
 
     public void Drop()
@@ -34,6 +36,7 @@ internal sealed class HashKvMethod(ApiLoops loops) : IHotMethod
     public void OnMessage(ReadOnlySpan<byte> message, Call call)
     {
         var mine = (HashKvCall)call;
+        mine.StartNanos = call.Loop.NowNanos;
         var reader = new ProtoReader(message);
         while (reader.Next())
         {
@@ -120,6 +123,7 @@ internal sealed class HashKvMethod(ApiLoops loops) : IHotMethod
     // 3.5 does not send hash_revision.
     private void Answer(HashKvCall call, in HashKvResult result)
     {
+        Server.Metrics.HashRevision.ObserveNanos(call.Loop.NowNanos - call.StartNanos);
         Span<byte> fields = stackalloc byte[32];
         var writer = new ProtoWriter(fields);
         writer.NonZero(2, result.Hash);

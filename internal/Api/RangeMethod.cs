@@ -52,6 +52,7 @@ internal sealed class RangeMethod(ApiLoops loops) : ApiMethod(loops)
         var sink = new KeyValueFieldSink(answer, 2);
         RangeResult result = view.Range(request, home.RangeScratch, ref sink);
         home.EndRead();
+        Server.Metrics.Ranges.Add();
         EtcdError? error = TxnApplier.ErrorOf(result.Status);
         if (error is not null)
         {

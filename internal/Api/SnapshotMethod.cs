@@ -44,6 +44,8 @@ internal sealed class SnapshotMethod(ApiLoops loops) : IHotMethod
 
     private const string Caller = "v3rpc/maintenance.go";
 
+    private EtcdServer Server => loops.Server;
+
     private Maintenance Maintenance => loops.Server.Maintenance;
 
     public bool ReusesCalls => false;
@@ -174,6 +176,7 @@ internal sealed class SnapshotMethod(ApiLoops loops) : IHotMethod
             .With("total-bytes", total).With("checksum-size", digest.Length).Write();
         SendChunk(call, 0, digest);
         long took = call.Loop.NowNanos - call.StartNanos;
+        Server.Metrics.Snapshot.ObserveNanos(took);
         Maintenance.Log.Info(Caller, "successfully sent database snapshot to client").With("total-bytes", total)
             .With("size", HumanBytes.Text(total)).With("took", GoDuration.Text(took)).Write();
         End(call, Status.Ok);

@@ -58,7 +58,9 @@ public sealed partial class BackendStore
         _db.ReleasePendingBefore((ulong)Volatile.Read(ref _releaseBefore));
         BoltError error = _db.Begin(out WriteTx? tx);
         error = error.Failed ? error : Fill(tx!, batch);
+        long began = Timings?.Clock.MonotonicNanos ?? 0;
         error = error.Failed ? error : tx!.Commit();
+        Timings?.Commit.ObserveNanos(Timings.Clock.MonotonicNanos - began);
         if (error.Failed)
         {
             _broken = true;

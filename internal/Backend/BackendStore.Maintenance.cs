@@ -77,6 +77,7 @@ public sealed partial class BackendStore
 
     private void Defragment(Action<object?> done)
     {
+        long began = Timings?.Clock.MonotonicNanos ?? 0;
         int slash = _path.LastIndexOf('/');
         string temporary = string.Concat(
             _path.AsSpan(0, slash + 1), "db.tmp.", _db.Current.TxId.ToString(), _defragmentations++.ToString());
@@ -108,6 +109,7 @@ public sealed partial class BackendStore
             return;
         }
 
+        Timings?.Defragment.ObserveNanos(Timings.Clock.MonotonicNanos - began);
         Db old = _db;
         _db = fresh!;
         Volatile.Write(ref _releaseBefore, 0);

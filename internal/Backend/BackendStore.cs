@@ -93,6 +93,9 @@ public sealed partial class BackendStore : Actor, IDisposable
     /// <summary>Feeds bucket `key`; set once by the core before the first operation.</summary>
     public IBatchSource? Source { get; set; }
 
+    /// <summary>Where durations go; set before the backend's thread runs.</summary>
+    public BackendTimings? Timings { get; set; }
+
     /// <summary>Newest durable state the core has been told of. Core thread; readers take it from their view.</summary>
     public BackendSnapshot Snapshot { get; private set; }
 

@@ -109,6 +109,9 @@ public sealed unsafe partial class Store : IBatchSource, IDisposable
     /// <summary>Native memory of index and log, bytes; for metrics.</summary>
     public long MemoryBytes => _heap.BytesInUse;
 
+    /// <summary>Totals of what was asked; for metrics.</summary>
+    public StoreCounts Counts { get; } = new();
+
     /// <summary>Bytes of the log; for metrics and tests.</summary>
     public long LogBytes => _log.Bytes;
 

@@ -29,6 +29,7 @@ public sealed unsafe class WriteTxn
     private readonly RangeScratch _scratch = new();
     private long _before;
     private int _sub;
+    private int _operations;
 
     internal WriteTxn(Store store)
     {
@@ -94,6 +95,8 @@ public sealed unsafe class WriteTxn
         kv.WriteTo(_store.AppendRecord(revision, tombstone: false, size));
         record = _store.Index.Put(request.Key, revision, size, record);
         MoveLease(record, kv.Lease, alive);
+        _operations++;
+        _store.Counts.AddPut(request.Key.Length + kv.Value.Length);
         return MvccStatus.Ok;
     }
 
@@ -105,6 +108,8 @@ public sealed unsafe class WriteTxn
     public long DeleteRange<TSink>(in KeyRange range, bool wantPrevious, ref TSink sink)
         where TSink : IDeleteSink, allows ref struct
     {
+        _operations++;
+        _store.Counts.AddDelete();
         if (range.IsEmpty)
         {
             return 0;
@@ -146,6 +151,8 @@ public sealed unsafe class WriteTxn
     public RangeResult Range<TSink>(in RangeRequestView request, ref TSink sink)
         where TSink : IRangeSink, allows ref struct
     {
+        _operations++;
+        _store.Counts.AddRange();
         return RangeRead.Execute(_store.Working, Revision, _store.CompactedRevision, request, _scratch, ref sink);
     }
 
@@ -198,6 +205,11 @@ public sealed unsafe class WriteTxn
     {
         Invariant.Check(IsOpen, "a write is ended once");
         IsOpen = false;
+        if (_operations > 1)
+        {
+            _store.Counts.AddTxn();
+        }
+
         if (_sub > 0)
         {
             _store.Advance(_before + 1);
@@ -212,6 +224,7 @@ public sealed unsafe class WriteTxn
         IsOpen = true;
         _before = _store.Revision;
         _sub = 0;
+        _operations = 0;
     }
 
     private void MoveLease(KeyRecord* record, long lease, bool wasAlive)

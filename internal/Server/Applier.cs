@@ -5,6 +5,7 @@ using EtcdAot.Backend;
 using EtcdAot.Mvcc;
 using EtcdAot.Observe;
 using EtcdAot.Raft;
+using EtcdAot.Sys;
 using EtcdAot.V2;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
@@ -26,6 +27,8 @@ internal sealed partial class Applier
     private readonly RequestIds _ids;
     private readonly Log _log;
     private readonly ulong _memberId;
+    private readonly IClock _clock;
+    private readonly ApplyTimes _times;
     private readonly List<(Proposal Proposal, EtcdError? Error)> _awaitingAlarm = [];
     private readonly List<(Proposal Proposal, long Revision)> _awaitingCompaction = [];
     private bool _alarmProposed;
@@ -44,6 +47,8 @@ internal sealed partial class Applier
         _ids = parts.Ids;
         _log = parts.Log;
         _memberId = parts.MemberId;
+        _clock = parts.Clock;
+        _times = parts.Metrics.ApplyTimes;
     }
 
     /// <summary>Applies one committed entry and answers its local proposer, if any.</summary>
@@ -61,7 +66,9 @@ internal sealed partial class Applier
         }
         else if (V2Request.IsV2(data))
         {
+            long began = _clock.MonotonicNanos;
             _membership.ApplyV2(data, toBackend);
+            _times.AppliedV2(_clock.MonotonicNanos - began);
         }
         else
         {
@@ -111,7 +118,9 @@ internal sealed partial class Applier
             return;
         }
 
+        long began = _clock.MonotonicNanos;
         EtcdError? error = Refusal(request) ?? Run(request, toBackend, proposal, loop);
+        _times.Applied(request.Op, error, _clock.MonotonicNanos - began);
         if (proposal is null)
         {
             return;

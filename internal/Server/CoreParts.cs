@@ -34,6 +34,8 @@ internal sealed record CoreParts
 
     public required RequestIds Ids { get; init; }
 
+    public required ServerMetrics Metrics { get; init; }
+
     public required IClock Clock { get; init; }
 
     public required FatalEnd Fatal { get; init; }

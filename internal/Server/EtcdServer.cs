@@ -52,6 +52,9 @@ public sealed class EtcdServer
     /// <summary>Members and cluster version as applied.</summary>
     public MemberList Members => _parts.Membership.Current;
 
+    /// <summary>Instruments and registry of this member.</summary>
+    public ServerMetrics Metrics => _parts.Metrics;
+
     /// <summary>Sizes, hash, copy and defragmentation of the db.</summary>
     public Maintenance Maintenance { get; }
 

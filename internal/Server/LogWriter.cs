@@ -1,13 +1,14 @@
 // Writes what raft hands out to the WAL and makes it durable. For a sole voter it runs on the core thread itself: the
 // disk is the only thing to wait for (DESIGN 3). A failing write or sync ends the member; nothing is tried twice.
 // Owned by: core thread.
+using EtcdAot.Observe;
 using EtcdAot.Raft;
 using EtcdAot.Wal;
 
 namespace EtcdAot.Server;
 
 /// <summary>The log actor's work, done in line.</summary>
-internal sealed class LogWriter(WriteAheadLog wal, FatalEnd fatal)
+internal sealed class LogWriter(WriteAheadLog wal, FatalEnd fatal, Histogram syncs)
 {
     private bool _nextPrepared;
 
@@ -19,11 +20,13 @@ internal sealed class LogWriter(WriteAheadLog wal, FatalEnd fatal)
         if (wal.NeedsCut)
         {
             Check(wal.Cut());
+            syncs.ObserveNanos(wal.LastSyncNanos);
             _nextPrepared = false;
         }
         else if (append.MustSync)
         {
             Check(wal.Sync());
+            syncs.ObserveNanos(wal.LastSyncNanos);
         }
     }
 

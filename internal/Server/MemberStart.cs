@@ -188,12 +188,14 @@ public sealed class MemberStart
         }
 
         RaftNode raft = StartRaft(log);
+        var metrics = new ServerMetrics();
+        backend.Timings = new BackendTimings(_seams.Clock, metrics.BackendCommit, metrics.Defragment);
         var parts = new CoreParts
         {
             Options = _options,
             MemberId = log.MemberId,
             Raft = raft,
-            LogWriter = new LogWriter(log.Wal, _fatal),
+            LogWriter = new LogWriter(log.Wal, _fatal, metrics.WalFsync),
             Store = store,
             Backend = backend,
             Leases = leases,
@@ -203,6 +205,7 @@ public sealed class MemberStart
             Snapshotter = new Snapshotter(_options, log.MemberId, backend, keeper, log.Wal, _snaps, Purgers(),
                 log.Snapshot?.Index ?? 0, _fatal, _log),
             Ids = ids,
+            Metrics = metrics,
             Clock = _seams.Clock,
             Fatal = _fatal,
             Log = _log,
@@ -210,6 +213,7 @@ public sealed class MemberStart
         var core = new RaftLoop(parts);
         backend.OnReport(core.Kick);
         server = new EtcdServer(core, parts, log.ClusterId, readers, new MemberClosing(backend, log.Wal, store));
+        metrics.Attach(server, core);
         return null;
     }
 

@@ -34,6 +34,7 @@ public sealed partial class RaftLoop : Actor
     private readonly ReadIndexes _readIndexes;
     private readonly FatalEnd _fatal;
     private readonly Log _lines;
+    private readonly ServerMetrics _metrics;
     private readonly long _tickNanos;
     private long _nextTick = long.MinValue;
     private long _now;
@@ -48,8 +49,9 @@ public sealed partial class RaftLoop : Actor
         _store = parts.Store;
         _fatal = parts.Fatal;
         _lines = parts.Log;
+        _metrics = parts.Metrics;
         _tickNanos = _options.TickMillis * 1_000_000L;
-        _readIndexes = new ReadIndexes(_raft, parts.Ids, _options.RequestTimeoutNanos, _completions);
+        _readIndexes = new ReadIndexes(_raft, parts.Ids, _options.RequestTimeoutNanos, _completions, _metrics);
         Status = new CoreStatus();
     }
 
@@ -61,6 +63,9 @@ public sealed partial class RaftLoop : Actor
 
     /// <summary>What other threads may know of the core.</summary>
     public CoreStatus Status { get; }
+
+    /// <summary>Proposals not yet applied, about; any thread.</summary>
+    public int PendingProposals => _pending.Count;
 
     /// <summary>Hands a request in; any thread. Call <see cref="Kick"/> afterwards, once for many.</summary>
     public void Propose(Proposal proposal) => _proposals.Post(proposal);
@@ -204,6 +209,11 @@ public sealed partial class RaftLoop : Actor
 
     private void Refuse(Proposal proposal, EtcdError error)
     {
+        if (!ReferenceEquals(error, EtcdError.TooManyRequests))
+        {
+            _metrics.ProposalsFailed.Add();
+        }
+
         proposal.Entry.Release();
         proposal.Entry = default;
         Complete(proposal, error);
@@ -293,6 +303,7 @@ public sealed partial class RaftLoop : Actor
     {
         if (Status.Leader != leader)
         {
+            _metrics.LeaderChanges.Add(leader != 0 ? 1 : 0);
             _readIndexes.OnLeaderChanged();
         }
 
@@ -304,6 +315,8 @@ public sealed partial class RaftLoop : Actor
         long limit = _now - _options.RequestTimeoutNanos;
         while (_pending.TakeStartedBefore(limit) is { } late)
         {
+            _metrics.ProposalsFailed.Add();
+
             // The entry may still be applied; its slab is the raft log's by now.
             Complete(late, EtcdError.Timeout);
         }

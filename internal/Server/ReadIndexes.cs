@@ -6,7 +6,7 @@ using EtcdAot.Wire;
 namespace EtcdAot.Server;
 
 /// <summary>Rounds of read index.</summary>
-internal sealed class ReadIndexes(RaftNode raft, RequestIds ids, long timeoutNanos, Completions completions)
+internal sealed class ReadIndexes(RaftNode raft, RequestIds ids, long timeoutNanos, Completions completions, ServerMetrics metrics)
 {
     private const long RetryNanos = 500_000_000;
     private readonly HashSet<ulong> _roundIds = [];
@@ -40,6 +40,8 @@ internal sealed class ReadIndexes(RaftNode raft, RequestIds ids, long timeoutNan
 
         if (now - _roundStarted >= timeoutNanos)
         {
+            metrics.SlowReadIndexes.Add();
+            metrics.ReadIndexesFailed.Add();
             EndRound(EtcdError.Timeout);
         }
         else if (now >= _retryAt)
