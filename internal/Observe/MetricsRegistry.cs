@@ -1,7 +1,6 @@
 // The metrics of one member: families by name, written as Prometheus text 0.0.4 in the original's order and spelling (spec
 // api-v3 §10). Filled before the first scrape; afterwards immutable, any thread may write the text.
 using System.Buffers;
-using System.Globalization;
 using System.Text;
 
 namespace EtcdAot.Observe;

@@ -38,6 +38,7 @@ public sealed partial class RaftLoop : Actor
     private readonly long _tickNanos;
     private long _nextTick = long.MinValue;
     private long _now;
+    private ulong _seenLeader;
     private volatile bool _stopping;
 
     internal RaftLoop(CoreParts parts)
@@ -301,8 +302,10 @@ public sealed partial class RaftLoop : Actor
 
     private void OnSoftState(ulong leader, RaftRole role)
     {
-        if (Status.Leader != leader)
+        // What is published may be ahead: a sole voter elects itself between two hand-outs.
+        if (_seenLeader != leader)
         {
+            _seenLeader = leader;
             _metrics.LeaderChanges.Add(leader != 0 ? 1 : 0);
             _readIndexes.OnLeaderChanged();
         }

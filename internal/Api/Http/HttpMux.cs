@@ -31,6 +31,15 @@ internal sealed class HttpMux(ApiLoops loops, HttpAccess? access) : IHttp1Handle
     /// <inheritdoc/>
     public IHttp1Exchange? OnRequest(Http1Request request, Http1Response response)
     {
+        string? path = RequestPath.Unescape(request.Path, plusIsBlank: false);
+        if (path is null)
+        {
+            // The original's HTTP library refuses it before anything of etcd's own sees it.
+            response.KeepAlive = false;
+            response.Send(400, "text/plain; charset=utf-8", "400 Bad Request"u8);
+            return null;
+        }
+
         if (access is not null && !access.AllowsHost(request.Host))
         {
             HttpAccess.Refuse(request.Host, response);
@@ -44,12 +53,13 @@ internal sealed class HttpMux(ApiLoops loops, HttpAccess? access) : IHttp1Handle
             return null;
         }
 
-        string? path = RequestPath.Unescape(request.Path, plusIsBlank: false);
-        if (path is null)
-        {
-            response.SendText(400, "Bad Request");
-        }
-        else if (request.Method != "CONNECT" && RequestPath.Clean(path) is { } clean && clean != path)
+        Route(request, response, path);
+        return null;
+    }
+
+    private void Route(Http1Request request, Http1Response response, string path)
+    {
+        if (request.Method != "CONNECT" && RequestPath.Clean(path) is { } clean && clean != path)
         {
             Redirect(request, response, clean);
         }
@@ -66,8 +76,6 @@ internal sealed class HttpMux(ApiLoops loops, HttpAccess? access) : IHttp1Handle
         {
             page.Serve(new PageRequest(request, response, loops.Of(response.Transport.Loop)));
         }
-
-        return null;
     }
 
     private static void Redirect(Http1Request request, Http1Response response, string path)

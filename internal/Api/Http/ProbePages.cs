@@ -2,7 +2,6 @@
 using System.Text;
 using EtcdAot.Observe;
 using EtcdAot.Server;
-using EtcdAot.Wire;
 
 namespace EtcdAot.Api.Http;
 
