@@ -70,6 +70,13 @@ internal sealed class StreamWriter<TRequest, TResponse>(
         }
     }
 
+    /// <summary>A cancelled wait leaves the message on its way: it may still be sent.</summary>
+    public Task WriteAsync(TRequest message, CancellationToken cancellationToken)
+    {
+        return cancellationToken.IsCancellationRequested
+            ? Task.FromCanceled(cancellationToken) : WriteAsync(message).WaitAsync(cancellationToken);
+    }
+
     public Task CompleteAsync()
     {
         call.CloseSend();

@@ -3,6 +3,11 @@ using EtcdAot.Net;
 using EtcdAot.Sys;
 using EtcdAot.Tests.Bench;
 
+if (args is ["stub", ..])
+{
+    return StubServer.Run(args);
+}
+
 if (Options.Parse(args) is not { } options)
 {
     Console.Error.WriteLine(Options.Help);

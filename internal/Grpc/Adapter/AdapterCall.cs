@@ -86,6 +86,13 @@ internal sealed class AdapterCall<TRequest, TResponse>(
         });
     }
 
+    /// <summary>A cancelled wait leaves the message on its way: it may still be sent.</summary>
+    public Task WriteAsync(TResponse message, CancellationToken cancellationToken)
+    {
+        return cancellationToken.IsCancellationRequested
+            ? Task.FromCanceled(cancellationToken) : WriteAsync(message).WaitAsync(cancellationToken);
+    }
+
     /// <summary>A message came; the second one that nobody has asked for is parked.</summary>
     internal void Take(ReadOnlySpan<byte> message)
     {

@@ -60,11 +60,12 @@ public sealed class ClientTests : IDisposable
         Assert.Equal(100, messages);
         Assert.Equal(Core.StatusCode.OK, snapshot.GetStatus().StatusCode);
 
+        using var patience = new CancellationTokenSource();
         using Core.AsyncDuplexStreamingCall<WatchRequest, WatchResponse> watch = client.Watch.Watch(deadline: In(10));
         for (long id = 1; id <= 3; id++)
         {
             await watch.RequestStream.WriteAsync(
-                new WatchRequest { CancelRequest = new WatchCancelRequest { WatchId = id } });
+                new WatchRequest { CancelRequest = new WatchCancelRequest { WatchId = id } }, patience.Token);
             Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
             Assert.Equal(id, watch.ResponseStream.Current.WatchId);
         }

@@ -92,7 +92,8 @@ internal sealed class LoopbackServer : IConnectionAcceptor, IDisposable
             while (await requestStream.MoveNext(CancellationToken.None))
             {
                 await responseStream.WriteAsync(
-                    new WatchResponse { WatchId = requestStream.Current.CancelRequest.WatchId });
+                    new WatchResponse { WatchId = requestStream.Current.CancelRequest.WatchId },
+                    context.CancellationToken);
             }
         }
     }
