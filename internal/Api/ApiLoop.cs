@@ -75,6 +75,15 @@ internal sealed class ApiLoop : Net.ILoopWork
         KickAtEnd();
     }
 
+    /// <summary>Hands a question about leases to the core.</summary>
+    public void Ask(LeaseQuestion question)
+    {
+        question.Loop = _loop;
+        question.StartNanos = _loop.NowNanos;
+        _server.Ask(question);
+        KickAtEnd();
+    }
+
     /// <summary>End of the wake.</summary>
     public void Run()
     {

@@ -12,6 +12,7 @@ internal static class ApiServices
     private const string Cluster = "etcdserverpb.Cluster";
     private const string Maintenance = "etcdserverpb.Maintenance";
     private const string Health = "grpc.health.v1.Health";
+    private const string Lease = "etcdserverpb.Lease";
 
     /// <summary>Binds everything to a server that serves nobody yet.</summary>
     public static void Bind(GrpcServer grpc, ApiLoops loops)
@@ -33,6 +34,11 @@ internal static class ApiServices
         grpc.Bind(Health, "Check", MethodShape.Unary, new HealthMethod(HealthMethod.Question.Check));
         grpc.Bind(Health, "List", MethodShape.Unary, new HealthMethod(HealthMethod.Question.List));
         grpc.Bind(Health, "Watch", MethodShape.ServerStreaming, new HealthMethod(HealthMethod.Question.Watch));
+        Proposed(Lease, "LeaseGrant", new LeaseGrantRules(server));
+        Proposed(Lease, "LeaseRevoke", new LeaseRevokeRules());
+        grpc.Bind(Lease, "LeaseKeepAlive", MethodShape.Duplex, new LeaseKeepAliveMethod(loops));
+        grpc.Bind(Lease, "LeaseTimeToLive", MethodShape.Unary, new LeaseTimeToLiveMethod(loops));
+        grpc.Bind(Lease, "LeaseLeases", MethodShape.Unary, new LeaseLeasesMethod(loops));
         return;
 
         void Proposed(string service, string method, IProposedRules rules)

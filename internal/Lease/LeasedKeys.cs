@@ -1,12 +1,16 @@
 // Which key belongs to which lease, both ways: a hash table whose entries are chained through their lease, in arrays
 // without references and keys in native memory (DESIGN 4.8: every Kubernetes event has a lease). owned by: core thread.
+using System.Numerics;
+using System.Runtime.InteropServices;
 using EtcdAot.Sys;
 
 namespace EtcdAot.Lease;
 
 /// <summary>Key ↔ lease.</summary>
-internal sealed unsafe class LeasedKeys : IDisposable
+internal sealed unsafe class LeasedKeys(ulong seed) : IDisposable
 {
+    private const ulong Spread = 0x9E3779B97F4A7C15;
+
     private readonly NativeHeap _memory = new(new ReaderRegistry());
     private Entry[] _entries = new Entry[64];
     private int[] _buckets = NewBuckets(64);
@@ -30,7 +34,7 @@ internal sealed unsafe class LeasedKeys : IDisposable
     /// <summary>Makes the key the lease's, and no other's.</summary>
     public void Attach(LeaseRecord lease, ReadOnlySpan<byte> key, List<LeaseRecord?> leases)
     {
-        uint hash = Crc32C.Append(0, key);
+        uint hash = Hash(key);
         int at = Find(key, hash);
         if (at >= 0)
         {
@@ -62,7 +66,7 @@ internal sealed unsafe class LeasedKeys : IDisposable
     /// <summary>Forgets the key.</summary>
     public void Detach(ReadOnlySpan<byte> key, List<LeaseRecord?> leases)
     {
-        int at = Find(key, Crc32C.Append(0, key));
+        int at = Find(key, Hash(key));
         if (at >= 0)
         {
             Unlink(at, leases);
@@ -73,7 +77,7 @@ internal sealed unsafe class LeasedKeys : IDisposable
     /// <summary>Lease of a key, −1 for none.</summary>
     public int LeaseOf(ReadOnlySpan<byte> key)
     {
-        int at = Find(key, Crc32C.Append(0, key));
+        int at = Find(key, Hash(key));
         return at >= 0 ? _entries[at].Lease.Index : -1;
     }
 
@@ -116,6 +120,30 @@ internal sealed unsafe class LeasedKeys : IDisposable
         }
 
         _memory.Dispose();
+    }
+
+    private uint Hash(ReadOnlySpan<byte> key)
+    {
+        ulong hash = seed ^ ((ulong)key.Length * Spread);
+        while (key.Length >= sizeof(ulong))
+        {
+            hash = Mix(hash ^ MemoryMarshal.Read<ulong>(key));
+            key = key[sizeof(ulong)..];
+        }
+
+        ulong rest = 0;
+        foreach (byte b in key)
+        {
+            rest = (rest << 8) | b;
+        }
+
+        return (uint)Mix(hash ^ rest);
+    }
+
+    private ulong Mix(ulong value)
+    {
+        ulong high = Math.BigMul(value ^ Spread, BitOperations.RotateLeft(seed ^ Spread, 23) | 1, out ulong low);
+        return high ^ low;
     }
 
     private static int[] NewBuckets(int size)

@@ -36,6 +36,9 @@ public sealed record LessorOptions
     /// <summary>Checkpoints are persisted (cluster version ≥ 3.6, or the persist option).</summary>
     public bool PersistCheckpoints { get; init; }
 
+    /// <summary>Random, so that no client can choose keys that fall together in the table of attachments.</summary>
+    public ulong HashSeed { get; init; }
+
     /// <summary>Interval of checkpoints, nanoseconds; 0 switches them off (the default of etcd).</summary>
     public long CheckpointNanos { get; init; }
 }
@@ -68,7 +71,7 @@ public sealed class Lessor(BackendStore backend, LessorOptions options) : IDispo
     private readonly Dictionary<long, LeaseRecord> _byId = [];
     private readonly List<LeaseRecord?> _table = [];
     private readonly Stack<int> _freeSlots = new();
-    private readonly LeasedKeys _keys = new();
+    private readonly LeasedKeys _keys = new(options.HashSeed);
     private readonly PriorityQueue<LeaseRecord, long> _expiries = new();
     private readonly PriorityQueue<LeaseRecord, long> _checkpoints = new();
 
@@ -88,14 +91,16 @@ public sealed class Lessor(BackendStore backend, LessorOptions options) : IDispo
         BackendCursor cursor = backend.Snapshot.Cursor(BackendBucket.Lease);
         for (bool more = cursor.First(); more; more = cursor.Next())
         {
-            if (cursor.Key.Length != 8 || !LeaseRecord.TryParse(cursor.Value, out LeaseRecord? lease))
+            if (cursor.Key.Length != 8 || !LeaseRecord.TryParse(cursor.Value, out LeaseRecord? lease)
+                || lease!.Id == 0 || lease.Id != BinaryPrimitives.ReadInt64BigEndian(cursor.Key))
             {
-                error = "failed to unmarshal lease proto item";
+                error = "failed to unmarshal lease proto item: bucket lease holds "
+                    + $"{Convert.ToHexStringLower(cursor.Key)} = {Convert.ToHexStringLower(cursor.Value)}";
                 return false;
             }
 
             // A TTL of a hand-made file below the minimum is raised, as etcd does at start.
-            Insert(lease!.Ttl >= options.MinTtl ? lease : new LeaseRecord(lease.Id, options.MinTtl, lease.RemainingTtl));
+            Insert(lease.Ttl >= options.MinTtl ? lease : new LeaseRecord(lease.Id, options.MinTtl, lease.RemainingTtl));
         }
 
         return true;
@@ -301,6 +306,9 @@ public sealed class Lessor(BackendStore backend, LessorOptions options) : IDispo
         return Array.ConvertAll(all, lease => lease.Id);
     }
 
+    /// <summary>The first time at which <see cref="Step"/> may find something; <see cref="long.MaxValue"/> for never.</summary>
+    public long NextDueNanos => _expiries.TryPeek(out _, out long at) ? at : long.MaxValue;
+
     /// <summary>Hands out expired leases, for each of which the server proposes a revocation.</summary>
     /// <param name="nowNanos">Monotonic time.</param>
     /// <param name="expired">Added to, at most <see cref="ExpiredPerStep"/>.</param>
@@ -366,7 +374,16 @@ public sealed class Lessor(BackendStore backend, LessorOptions options) : IDispo
 
     public void Dispose() => _keys.Dispose();
 
-    private static long Nanos(long seconds) => seconds > long.MaxValue / 4 / Second ? long.MaxValue / 4 : seconds * Second;
+    /// <summary>Shortest TTL that a member grants, seconds: one and a half election timeouts, rounded up.</summary>
+    /// <param name="tickMillis">Length of a tick.</param>
+    /// <param name="electionTicks">Ticks of an election timeout.</param>
+    public static long MinTtlOf(int tickMillis, int electionTicks)
+    {
+        return ((tickMillis * (3L * electionTicks / 2)) + 999) / 1000;
+    }
+
+    // A record may claim more than was ever granted. The longest TTL leaves seven years of uptime before sums overflow.
+    private static long Nanos(long seconds) => Math.Min(seconds, MaxTtl) * Second;
 
     private void Insert(LeaseRecord lease)
     {
@@ -393,8 +410,9 @@ public sealed class Lessor(BackendStore backend, LessorOptions options) : IDispo
     private void Refresh(LeaseRecord lease, long expiry, long nowNanos)
     {
         lease.Expiry = expiry;
-        if (lease.QueuedAt == 0)
+        if (lease.QueuedAt == 0 || expiry < lease.QueuedAt)
         {
+            // Shorter than before: the promotion had given more than its TTL.
             Queue(lease, expiry);
         }
 

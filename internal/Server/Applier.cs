@@ -60,18 +60,15 @@ internal sealed partial class Applier
         {
             _membership.ApplyConfChange(data, toBackend, loop.Raft);
         }
-        else if (data.IsEmpty)
-        {
-            _leases.OnFirstOfTerm();
-        }
         else if (V2Request.IsV2(data))
         {
             long began = _clock.MonotonicNanos;
             _membership.ApplyV2(data, toBackend);
             _times.AppliedV2(_clock.MonotonicNanos - began);
         }
-        else
+        else if (!data.IsEmpty)
         {
+            // The first entry of a term is empty; what waits for it asks raft whether it is applied.
             ApplyRequest(data, toBackend, pending, loop);
         }
 
@@ -82,7 +79,13 @@ internal sealed partial class Applier
     }
 
     /// <summary>Leadership changed: leases follow it.</summary>
-    public void OnRole(bool leads, long now) => _leases.OnRole(leads, now);
+    public void OnRole(bool leads) => _leases.OnRole(leads);
+
+    /// <summary>Revision of what is applied.</summary>
+    public long Revision => _store.Revision;
+
+    /// <summary>The member stops: who waits for leases hears of it.</summary>
+    public void Stop(RaftLoop loop) => _leases.Stop(loop);
 
     /// <summary>Work that is not an entry, in bounded steps: compaction, expiry, publishing, snapshots, commits.</summary>
     /// <returns>When to be called again at the latest.</returns>
@@ -92,7 +95,7 @@ internal sealed partial class Applier
         bool leads = raft.Role == RaftRole.Leader;
         bool current = leads && raft.Log.Matches(raft.Applied, raft.Term);
         _publisher.Step(loop, leads, current);
-        long due = _leases.Step(now, current, loop, this);
+        long due = _leases.Step(current, loop, this);
         due = Math.Min(due, _snapshotter.Step(now, raft));
         due = Math.Min(due, _store.Step(now));
         due = Math.Min(due, _backend.Poll(now));
@@ -102,11 +105,7 @@ internal sealed partial class Applier
     }
 
     /// <summary>Makes everything applied so far visible.</summary>
-    public void Publish()
-    {
-        _store.Publish();
-        _leases.Publish();
-    }
+    public void Publish() => _store.Publish();
 
     private void ApplyRequest(ReadOnlySpan<byte> data, bool toBackend, PendingRequests pending, RaftLoop loop)
     {
@@ -185,8 +184,12 @@ internal sealed partial class Applier
                 return ApplyTxn(request, proposal);
             case RaftOp.Compaction:
                 return ApplyCompaction(request.Body);
-            case RaftOp.LeaseGrant or RaftOp.LeaseRevoke or RaftOp.LeaseCheckpoint:
-                return _leases.Apply(request, proposal, _store);
+            case RaftOp.LeaseGrant:
+                return _leases.ApplyGrant(request.Body, proposal) ?? SpentQuota(request);
+            case RaftOp.LeaseRevoke:
+                return _leases.ApplyRevoke(request.Body, _store);
+            case RaftOp.LeaseCheckpoint:
+                return _leases.ApplyCheckpoint(request.Body);
             case RaftOp.Alarm:
                 return ApplyAlarm(request.Body, proposal, loop);
             case RaftOp.ClusterVersionSet or RaftOp.ClusterMemberAttrSet:

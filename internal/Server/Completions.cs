@@ -16,6 +16,8 @@ internal sealed class Completions
 
     public void Add(ReadWaiter waiter) => _done.Add((waiter.Loop!, waiter));
 
+    public void Add(LeaseQuestion question) => _done.Add((question.Loop!, question));
+
     /// <summary>Tells a listener before what is completed: its loop queues events ahead of the answers. The loop is
     /// woken with the next <see cref="Release"/>.</summary>
     public void Tell(ViewListener listener)

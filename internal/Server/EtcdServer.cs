@@ -58,9 +58,6 @@ public sealed class EtcdServer
     /// <summary>Sizes, hash, copy and defragmentation of the db.</summary>
     public Maintenance Maintenance { get; }
 
-    /// <summary>Leases: list, time to live, renewal.</summary>
-    public LeaseKeeper Leases => _parts.Leases;
-
     /// <summary>True when a linearizable read may be served from the view at once.</summary>
     public bool CanReadNow => _core.Status.SolelyLeading;
 
@@ -78,6 +75,13 @@ public sealed class EtcdServer
 
     /// <summary>Hands a linearizable read in; <see cref="Kick"/> afterwards.</summary>
     public void AwaitIndex(ReadWaiter waiter) => _core.AwaitIndex(waiter);
+
+    /// <summary>Asks the lessor something; <see cref="Kick"/> afterwards.</summary>
+    public void Ask(LeaseQuestion question)
+    {
+        question.Keeper = _parts.Leases;
+        _core.Hand(question);
+    }
 
     /// <summary>Makes the core look at what was handed in.</summary>
     public void Kick() => _core.Kick();

@@ -175,8 +175,8 @@ public sealed class MemberStart
         var keeper = new MembershipKeeper(membership, log.Tree, backend, log.MemberId, _log);
         var readers = new ReaderRegistry();
         var alarms = new Alarms();
-        var leases = new LeaseKeeper();
-        if (!alarms.TryRestore(backend.Snapshot, out string problem) || !leases.TryRestore(backend.Snapshot, out problem))
+        var leases = new LeaseKeeper(_options, _seams.Clock, backend, _seams.Randomness.NextUInt64());
+        if (!alarms.TryRestore(backend.Snapshot, out string problem) || !leases.TryRestore(out problem))
         {
             return new StartFailure("failed to restore", problem, IsPanic: true);
         }
@@ -212,7 +212,7 @@ public sealed class MemberStart
         };
         var core = new RaftLoop(parts);
         backend.OnReport(core.Kick);
-        server = new EtcdServer(core, parts, log.ClusterId, readers, new MemberClosing(backend, log.Wal, store));
+        server = new EtcdServer(core, parts, log.ClusterId, readers, new MemberClosing(backend, log.Wal, store, leases));
         metrics.Attach(server, core);
         return null;
     }
@@ -275,7 +275,7 @@ public sealed class MemberStart
 }
 
 /// <summary>The orderly end of a member's files.</summary>
-internal sealed class MemberClosing(BackendStore backend, WriteAheadLog wal, Store store)
+internal sealed class MemberClosing(BackendStore backend, WriteAheadLog wal, Store store, LeaseKeeper leases)
 {
     /// <summary>After both actors' threads have stopped.</summary>
     public void Close()
@@ -283,5 +283,6 @@ internal sealed class MemberClosing(BackendStore backend, WriteAheadLog wal, Sto
         _ = wal.Close();
         backend.Close();
         store.Dispose();
+        leases.Dispose();
     }
 }

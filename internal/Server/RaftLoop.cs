@@ -81,6 +81,9 @@ public sealed partial class RaftLoop : Actor
         WakeUp();
     }
 
+    /// <summary>Hands in something to be done on the core; any thread. Call <see cref="Kick"/> afterwards.</summary>
+    public void Hand(ICoreWork work) => _work.Post(work);
+
     /// <summary>Makes the core look at what was handed in; any thread.</summary>
     public void Kick() => WakeUp();
 
@@ -310,7 +313,7 @@ public sealed partial class RaftLoop : Actor
             _readIndexes.OnLeaderChanged();
         }
 
-        _applier.OnRole(role == RaftRole.Leader, _now);
+        _applier.OnRole(role == RaftRole.Leader);
     }
 
     private void ExpireRequests()
@@ -348,10 +351,19 @@ public sealed partial class RaftLoop : Actor
 
         _held.Clear();
         _readIndexes.Stop();
+        _applier.Stop(this);
     }
 
     /// <summary>Called by the applier when the entry of a local request has taken effect.</summary>
     internal void OnRequestApplied(Proposal proposal, EtcdError? error) => Complete(proposal, error);
+
+    /// <summary>Called by the keeper of leases when it has answered.</summary>
+    internal void OnAnswered(LeaseQuestion question)
+    {
+        question.Revision = _applier.Revision;
+        question.RaftTerm = _raft.Term;
+        _completions.Add(question);
+    }
 
     internal RaftNode Raft => _raft;
 }
