@@ -26,7 +26,7 @@ internal sealed class ApiRig : IDisposable
         StartFailure? failure = new MemberStart(options, seams).Open(out EtcdServer? server);
         Assert.True(failure is null, failure?.Message + ": " + failure?.Error);
         Server = server!;
-        ApiServices.Bind(_grpc, Server);
+        ApiServices.Bind(_grpc, new ApiLoops(Server));
         for (int i = 0; i < 500 && !Server.IsReady; i++)
         {
             Step(100);
