@@ -16,8 +16,10 @@ public sealed class WatchHub
     /// <summary>Distinct revisions in one catch-up response.</summary>
     public const int ScanRevisions = 1000;
 
-    // Bounds of one step, so that a wake stays short: records read, bytes encoded, bytes copied to streams.
+    // Bounds of one step, so that a wake stays short: records read, events matched to watchers, bytes encoded, bytes
+    // copied to streams. Without the second, 512 watchers of one busy prefix would hold the thread for half a second.
     private const int ScanRecords = 5000;
+    private const int ScanMatches = 20_000;
     private const int ScanBytes = 4 << 20;
     private const int ServeBytes = 16 << 20;
 
@@ -31,6 +33,7 @@ public sealed class WatchHub
     private int _generation = -1;
     private int _unsyncedCount;
     private int _full;
+    private int _matches;
     private long _scan;
 
     /// <summary>Everything up to here was offered to the synced watchers.</summary>
@@ -170,6 +173,7 @@ public sealed class WatchHub
             }
 
             watcher.Matched.Add(number);
+            _matches++;
         }
     }
 
@@ -229,15 +233,21 @@ public sealed class WatchHub
         _chosen.Clear();
         _waiting.Clear();
         long from = long.MaxValue;
-        foreach (Watcher watcher in _unsynced)
+        for (int i = 0; i < _unsynced.Count; i++)
         {
+            Watcher watcher = _unsynced[i];
+            if (_chosen.Count == ScanWatchers)
+            {
+                _waiting.AddRange(_unsynced.GetRange(i, _unsynced.Count - i));
+                break;
+            }
+
             if (watcher.Standing != Watcher.State.Unsynced)
             {
                 continue;
             }
 
-            bool hasRoom = _chosen.Count < ScanWatchers && watcher.Sink.HasRoom;
-            if (!hasRoom)
+            if (!watcher.Sink.HasRoom)
             {
                 _waiting.Add(watcher);
             }
@@ -264,6 +274,7 @@ public sealed class WatchHub
     {
         _scratch.Clear();
         _full = 0;
+        _matches = 0;
         var reader = new HistoryReader(view, from);
         long main = 0;
         int records = 0;
@@ -271,7 +282,8 @@ public sealed class WatchHub
         {
             if (reader.Revision.Main != main)
             {
-                if (records >= ScanRecords || _scratch.Bytes >= ScanBytes || _full == _chosen.Count)
+                if (records >= ScanRecords || _matches >= ScanMatches || _scratch.Bytes >= ScanBytes
+                    || _full == _chosen.Count)
                 {
                     return reader.Revision.Main;
                 }
