@@ -1,62 +1,174 @@
+// From the words of the command line to a running member: flags, environment, config file, log, checks (spec server-config
+// §1–§5). Main thread.
+using EtcdAot.Cmd.Etcd.Flags;
 using EtcdAot.Observe;
-using EtcdAot.Server;
 using EtcdAot.Sys;
 
 namespace EtcdAot.Cmd.Etcd;
 
-/// <summary>Start and stop of one member process.</summary>
+/// <summary>The etcd program.</summary>
 public static class EtcdMain
 {
+    private const string Caller = "etcdmain/etcd.go";
+
     /// <summary>Runs the program and returns its exit code.</summary>
     public static int Run(string[] args)
     {
         ArgumentNullException.ThrowIfNull(args);
-        var log = new Log(SystemClock.Instance, new StderrSink());
-        var options = new ServerOptions { DataDir = args.Length > 0 ? args[0] : "default.etcd" };
-        var seams = new MemberSeams(LinuxDisk.Instance, SystemClock.Instance, SystemRandomness.Instance,
-            ProcessExit.Instance, log, static nanos => Thread.Sleep((int)(nanos / 1_000_000)));
-        StartFailure? failure = new MemberStart(options, seams).Open(out EtcdServer? server);
-        if (failure is not null)
+        if (args is ["gateway" or "grpc-proxy", ..])
         {
-            log.Fatal("etcdmain/etcd.go", failure.Message).WithError(failure.Error).Write();
-            return failure.IsPanic ? 2 : 1;
-        }
-
-        MemberProcess process = MemberProcess.Start(server!, SystemClock.Instance, e =>
-        {
-            log.Panic("etcdmain/etcd.go", "broken invariant").WithError(e.ToString()).Write();
-            Environment.Exit(2);
-        });
-        string address = args.Length > 1 ? args[1] : "127.0.0.1:2379";
-        if (process.Serve(address) is { } error)
-        {
-            log.Fatal("etcdmain/etcd.go", "listener failed").WithError(error).Write();
+            Console.Error.WriteLine($"etcd {args[0]} is not built yet");
             return 1;
         }
 
-        using var stop = new ManualResetEventSlim();
-        using var term = System.Runtime.InteropServices.PosixSignalRegistration.Create(
-            System.Runtime.InteropServices.PosixSignal.SIGTERM, c =>
-            {
-                c.Cancel = true;
-                stop.Set();
-            });
-        stop.Wait();
-        process.Stop();
-        return 0;
+        var line = new CommandLine();
+        switch (line.Parse(args))
+        {
+            case CommandLineEnd.Wrong:
+                Console.Error.Write(line.Problem + "\n" + HelpText.Usage);
+                return 2;
+            case CommandLineEnd.Help:
+                Console.Error.Write(HelpText.Usage);
+                Console.Out.Write(HelpText.Flags());
+                return 0;
+            default:
+                break;
+        }
+
+        if (line.Values["version"].IsTrue)
+        {
+            Console.Out.Write(HelpText.Version());
+            return 0;
+        }
+
+        Signals.IgnoreHarmless();
+        return Start(args, line);
     }
 
-    private sealed class StderrSink : ILogSink
+    private static int Start(string[] args, CommandLine line)
     {
-        private readonly Stream _stream = Console.OpenStandardError();
-        private readonly Lock _gate = new();
-
-        public void WriteLine(ReadOnlySpan<byte> utf8)
+        var log = new Log(SystemClock.Instance, LogSinks.Stderr());
+        FlagValues values = line.Values;
+        var environment = new FlagEnvironment(ProcessEntries(), log);
+        string path = values.IsSet("config-file") ? values["config-file"].Text : environment.Find("ETCD_CONFIG_FILE");
+        string? problem = line.Positional.Count > 0 ? $"'{line.Positional[0]}' is not a valid flag" : null;
+        if (problem is null && path.Length > 0)
         {
-            lock (_gate)
+            values = new FlagValues();
+            problem = ConfigFile.Read(path, values);
+            if (problem is null)
             {
-                _stream.Write(utf8);
+                log.Info("etcdmain/config.go", "loaded server configuration, other configuration command line flags and " +
+                    "environment variables will be ignored if provided").With("path", path).Write();
+            }
+            else if (problem.StartsWith("unexpected error", StringComparison.Ordinal))
+            {
+                Console.Error.WriteLine(problem);
+                return 1;
             }
         }
+        else if (problem is null)
+        {
+            if (environment.Apply(values) == EnvironmentEnd.Shadowed)
+            {
+                return 1;
+            }
+
+            problem = environment.Problem.Length > 0 ? environment.Problem : null;
+        }
+
+        return problem is null ? Check(args, values, path.Length > 0, log) : Refuse(args, problem, log);
     }
+
+    private static int Check(string[] args, FlagValues values, bool fromFile, Log log)
+    {
+        if (values.IsSet("proxy"))
+        {
+            log.Warn("etcdmain/config.go", "--proxy is deprecated in 3.5 and will be decommissioned in 3.6.").Write();
+        }
+
+        if (OpenLog(values, ref log, out int exit) is { } unopened)
+        {
+            return exit > 0 ? exit : Refuse(args, unopened, log);
+        }
+
+        var config = new MemberConfig(values, fromFile);
+        string? problem = config.Validate(log);
+        if (problem is null && values.FirstUnbuilt() is { } flag)
+        {
+            problem = $"--{flag.Name} is known but not built yet: leave it out, or at its default {GoText.Quote(flag.Default)}";
+        }
+
+        SortedDictionary<string, IReadOnlyList<string>> cluster = [];
+        if (problem is null && UrlList.ParseNamed(config.InitialCluster, out cluster) is { } wrong)
+        {
+            problem = "error setting up initial cluster: " + wrong;
+        }
+
+        if (problem is not null)
+        {
+            int refused = Refuse(args, problem, log);
+            if (config.LacksAdvertise)
+            {
+                log.Warn(Caller, "advertise client URLs are not set").WithError(problem).Write();
+            }
+
+            return refused;
+        }
+
+        Running(args, log);
+        return new MemberRun(config, cluster, log).Run();
+    }
+
+    private static string? OpenLog(FlagValues values, ref Log log, out int exit)
+    {
+        exit = 0;
+        string logger = values["logger"].Text;
+        if (logger != "zap")
+        {
+            return logger == "capnslog" ? "--logger=capnslog is removed in v3.5"
+                : $"unknown logger option {GoText.Quote(logger)}";
+        }
+
+        string word = values["log-level"].Text;
+        LogLevel? level = word.ToLowerInvariant() switch
+        {
+            "debug" => LogLevel.Debug,
+            "info" or "" => LogLevel.Info,
+            "warn" => LogLevel.Warn,
+            "error" => LogLevel.Error,
+            "dpanic" => LogLevel.DPanic,
+            "panic" => LogLevel.Panic,
+            "fatal" => LogLevel.Fatal,
+            _ => null,
+        };
+        if (level is null)
+        {
+            Console.Error.WriteLine($"panic: unrecognized level: {GoText.Quote(word)}");
+            exit = 2;
+            return "";
+        }
+
+        if (LogSinks.Open(values["log-outputs"].Items, out LogSinks? sinks) is { } problem)
+        {
+            return problem;
+        }
+
+        log = new Log(SystemClock.Instance, sinks!, level.Value);
+        return null;
+    }
+
+    private static void Running(string[] args, Log log) =>
+        log.Info(Caller, "Running: ").With("args", [Environment.GetCommandLineArgs()[0], .. args]).Write();
+
+    private static int Refuse(string[] args, string problem, Log log)
+    {
+        Running(args, log);
+        log.Warn(Caller, "failed to verify flags").WithError(problem).Write();
+        return 1;
+    }
+
+    // The order of the process environment decides which conflict is named; the runtime's table has lost it.
+    private static string[] ProcessEntries() =>
+        File.ReadAllText("/proc/self/environ").Split('\0', StringSplitOptions.RemoveEmptyEntries);
 }

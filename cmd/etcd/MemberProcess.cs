@@ -1,89 +1,162 @@
-// One member as a process: gives the actors their threads, opens the ports, binds the services, ends in order.
+// One member as a process: ports, threads, services, and their end in order (spec server-config §13). Start-up thread
+// and main thread only.
 using EtcdAot.Api;
 using EtcdAot.Api.Http;
+using EtcdAot.Cmd.Etcd.Flags;
 using EtcdAot.Net;
 using EtcdAot.Server;
 using EtcdAot.Sys;
 
 namespace EtcdAot.Cmd.Etcd;
 
-/// <summary>A running member with its threads and ports.</summary>
-internal sealed class MemberProcess
+/// <summary>Ports and threads of a member.</summary>
+internal sealed class MemberProcess : IDisposable
 {
     private const int StopMillis = 20_000;
+    private const int PollMillis = 5;
+    private const int ConnectionsMax = 100_000;
 
-    private readonly EtcdServer _server;
     private readonly LoopGroup _loops;
-    private readonly HostThread _core;
-    private readonly HostThread _backend;
-    private readonly List<Listener> _listeners = [];
-    private readonly ClientPort _clientPort;
+    private readonly Action<Exception> _onFailure;
+    private readonly List<Listener> _peers = [];
+    private readonly List<Listener> _clients = [];
+    private readonly Late _clientPort = new();
+    private EtcdServer? _server;
+    private ClientPort? _accepting;
+    private HostThread? _core;
+    private HostThread? _backend;
 
-    private MemberProcess(
-        EtcdServer server, LoopGroup loops, HostThread core, HostThread backend, ClientPort clientPort)
+    private MemberProcess(LoopGroup loops, Action<Exception> onFailure)
     {
-        _server = server;
         _loops = loops;
-        _core = core;
-        _backend = backend;
-        _clientPort = clientPort;
+        _onFailure = onFailure;
     }
 
-    public EtcdServer Server => _server;
-
-    /// <summary>Starts the threads. The ports come with <see cref="Serve"/>.</summary>
-    public static MemberProcess Start(EtcdServer server, IClock clock, Action<Exception> onFailure)
+    public static MemberProcess Open(Action<Exception> onFailure)
     {
-        HostThread core = Host("core", server.CoreActor, clock, onFailure);
-        HostThread backend = Host("backend", server.BackendActor, clock, onFailure);
-        Errno e = LoopGroup.Open(IoThreads(), LinuxNetwork.Instance, clock, new Limits(), onFailure, out LoopGroup? loops);
+        Errno e = LoopGroup.Open(IoThreads(), LinuxNetwork.Instance, SystemClock.Instance, new Limits(), onFailure,
+            out LoopGroup? loops);
         if (e.Failed)
         {
             throw new InvalidOperationException("cannot open the I/O threads: " + e);
         }
 
+        return new MemberProcess(loops!, onFailure);
+    }
+
+    /// <summary>Binds the peer ports. Null, or the error's text.</summary>
+    public string? BindPeers(MemberConfig config) => Bind(config, config.ListenPeerUrls, new PeerPort(), _peers);
+
+    /// <summary>Binds the client ports; who connects waits until <see cref="ServeClients"/>.</summary>
+    public string? BindClients(MemberConfig config) => Bind(config, config.ListenClientUrls, _clientPort, _clients);
+
+    /// <summary>Starts the threads of a member and its peer ports.</summary>
+    public void Start(EtcdServer server, MemberConfig config)
+    {
+        _server = server;
         ProcessMetrics.AddTo(server.Metrics.Registry);
-        var clientPort = new ClientPort(new ClientServices(server, HttpAccess.Open), clock);
-        loops!.Start();
-        backend.Start();
-        core.Start();
-        return new MemberProcess(server, loops, core, backend, clientPort);
-    }
-
-    /// <summary>Opens a client port. Null, or the error's text.</summary>
-    public string? Serve(string address)
-    {
-        Errno e = Listener.Open(_loops.Loops, address, new ListenOptions(), _clientPort, 100_000,
-            out Listener? listener, out string error);
-        if (e.Failed)
+        _accepting = new ClientPort(new ClientServices(server, HttpAccess.Open), config.ToH2Options(), SystemClock.Instance);
+        _clientPort.Acceptor = _accepting;
+        _core = Host("core", server.CoreActor);
+        _backend = Host("backend", server.BackendActor);
+        _loops.Start();
+        _backend.Start();
+        _core.Start();
+        foreach (Listener listener in _peers)
         {
-            return error;
+            listener.Start();
         }
-
-        _listeners.Add(listener!);
-        listener!.Start();
-        return null;
     }
 
-    /// <summary>Stops taking requests, ends the threads, closes the files.</summary>
-    public void Stop()
+    /// <summary>Takes clients.</summary>
+    public void ServeClients()
     {
-        foreach (Listener listener in _listeners)
+        foreach (Listener listener in _clients)
+        {
+            listener.Start();
+        }
+    }
+
+    /// <summary>Waits until the member has told its cluster of itself.</summary>
+    public void AwaitReady()
+    {
+        while (!_server!.IsReady)
+        {
+            Thread.Sleep(PollMillis);
+        }
+    }
+
+    /// <summary>No new connections; calls in flight may end within <paramref name="graceMillis"/>.</summary>
+    public void StopClients(long graceMillis)
+    {
+        foreach (Listener listener in _clients)
         {
             listener.Close();
         }
 
-        _server.BeginStop();
+        _accepting!.Shutdown();
+        for (long waited = 0; _accepting.Open > 0 && waited < graceMillis; waited += PollMillis)
+        {
+            Thread.Sleep(PollMillis);
+        }
+    }
+
+    /// <summary>Ends the member: threads, then files.</summary>
+    public void StopMember()
+    {
+        foreach (Listener listener in _peers)
+        {
+            listener.Close();
+        }
+
+        _server!.BeginStop();
         _loops.Dispose();
-        _core.StopAndJoin(StopMillis);
-        _backend.StopAndJoin(StopMillis);
+        _core!.StopAndJoin(StopMillis);
+        _backend!.StopAndJoin(StopMillis);
         _server.Close();
+    }
+
+    /// <summary>Closes the ports of a start that failed.</summary>
+    public void Dispose()
+    {
+        foreach (Listener listener in (Listener[])[.. _peers, .. _clients])
+        {
+            listener.Dispose();
+        }
+
+        _loops.Dispose();
+    }
+
+    private string? Bind(MemberConfig config, IReadOnlyList<string> urls, IConnectionAcceptor acceptor, List<Listener> bound)
+    {
+        var options = new ListenOptions(ReusePort: config.SocketReusePort);
+        foreach (string url in urls)
+        {
+            string address = UrlList.Address(url);
+            if (UrlList.IsUnix(url))
+            {
+                // What an earlier life left behind would be "already in use".
+                File.Delete(address);
+                address = "unix:" + address;
+            }
+
+            Errno e = Listener.Open(_loops.Loops, address, options, acceptor, ConnectionsMax, out Listener? listener,
+                out string error);
+            if (e.Failed)
+            {
+                return error;
+            }
+
+            bound.Add(listener!);
+        }
+
+        return null;
     }
 
     // One I/O thread leaves the other core of a small machine to the core thread.
     private static int IoThreads() => Math.Max(1, Environment.ProcessorCount / 2);
 
-    private static HostThread Host(string name, Actor actor, IClock clock, Action<Exception> onFailure)
+    private HostThread Host(string name, Actor actor)
     {
         Errno e = LinuxNetwork.Instance.OpenPoller(out IPoller? poller);
         if (e.Failed)
@@ -91,6 +164,14 @@ internal sealed class MemberProcess
             throw new InvalidOperationException("cannot open a poller: " + e);
         }
 
-        return new HostThread(new ActorThread(name, poller!, clock, actor), onFailure);
+        return new HostThread(new ActorThread(name, poller!, SystemClock.Instance, actor), _onFailure);
+    }
+
+    // The ports are bound before there is a member to serve.
+    private sealed class Late : IConnectionAcceptor
+    {
+        public IConnectionAcceptor? Acceptor { get; set; }
+
+        public void OnAccepted(SocketConnection connection) => Acceptor!.OnAccepted(connection);
     }
 }

@@ -6,7 +6,7 @@ using EtcdAot.Sys;
 namespace EtcdAot.Server;
 
 /// <summary>Prepares the data directory.</summary>
-internal sealed class DataDirectory(IDisk disk, Log log)
+public sealed class DataDirectory(IDisk disk, Log log)
 {
     private const int PrivateDirectory = 0x1C0; // 0700
     private const int PrivateFile = 0x180; // 0600
@@ -14,11 +14,6 @@ internal sealed class DataDirectory(IDisk disk, Log log)
     /// <summary>Makes and probes data dir, member and snap. Null, or the error's text.</summary>
     public string? Prepare(ServerOptions options)
     {
-        if (Classify(options.DataDir) is { } wrong)
-        {
-            return wrong;
-        }
-
         return Touch(options.DataDir, "cannot access data directory: ", "cannot access data directory: ")
             ?? Touch(options.MemberDir, "cannot access member directory: ", "cannot write to member directory: ")
             ?? Touch(options.SnapDir, "", "");
@@ -53,8 +48,12 @@ internal sealed class DataDirectory(IDisk disk, Log log)
         return e == Errno.Exists ? Errno.Ok : e;
     }
 
-    private string? Classify(string dataDir)
+    /// <summary>Says whose directory it is. Null, or the error's text.</summary>
+    /// <param name="dataDir">The directory; it need not exist.</param>
+    /// <param name="member">True when a member has lived here.</param>
+    public string? Classify(string dataDir, out bool member)
     {
+        member = false;
         Errno e = disk.List(dataDir, out DirectoryEntry[] entries);
         if (e == Errno.NoEntry)
         {
@@ -63,10 +62,9 @@ internal sealed class DataDirectory(IDisk disk, Log log)
 
         if (e.Failed)
         {
-            return $"open {dataDir}: {e}";
+            return e == Errno.NotDirectory ? $"readdirent {dataDir}: {e}" : $"open {dataDir}: {e}";
         }
 
-        bool member = false;
         bool proxy = false;
         foreach (DirectoryEntry entry in entries)
         {

@@ -42,6 +42,13 @@ public sealed class MemberStart
         _snaps = new SnapFiles(seams.Disk, options.SnapDir, seams.Randomness, seams.Log);
     }
 
+    /// <summary>True when there is a log of an earlier life.</summary>
+    public static bool HasLog(ServerOptions options, IDisk disk)
+    {
+        _ = WriteAheadLog.HasSegments(disk, options.EffectiveWalDir, out bool has);
+        return has;
+    }
+
     /// <summary>Opens everything; afterwards the two actors are given threads.</summary>
     /// <param name="server">The member, when the result is null.</param>
     public StartFailure? Open(out EtcdServer? server)

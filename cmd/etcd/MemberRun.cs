@@ -1,0 +1,137 @@
+// One life of a member, from checked settings to the end of the process: ports, member, ready, signal, stop (spec
+// server-config §5, §12, §13). Main thread.
+using EtcdAot.Cmd.Etcd.Flags;
+using EtcdAot.Observe;
+using EtcdAot.Server;
+using EtcdAot.Sys;
+using Microsoft.Extensions.Hosting.Systemd;
+
+namespace EtcdAot.Cmd.Etcd;
+
+/// <summary>Runs a member.</summary>
+internal sealed class MemberRun(MemberConfig config, IReadOnlyDictionary<string, IReadOnlyList<string>> cluster, Log log)
+{
+    private const string Main = "etcdmain/etcd.go";
+
+    private readonly ServerOptions _options = config.ToServerOptions(cluster);
+    private bool _initialized;
+
+    /// <summary>Runs and returns the exit code, unless a signal ends the process.</summary>
+    public int Run()
+    {
+        if (config.DataDirDefaulted)
+        {
+            log.Warn(Main, "'data-dir' was empty; using default").With("data-dir", config.DataDir).Write();
+        }
+
+        var directory = new DataDirectory(LinuxDisk.Instance, log);
+        if (directory.Classify(config.DataDir, out _initialized) is { } unusable)
+        {
+            log.Fatal(Main, "failed to list data directory").With("dir", config.DataDir).WithError(unusable).Write();
+            return 1;
+        }
+
+        if (_initialized)
+        {
+            log.Info(Main, "server has been already initialized").With("data-dir", config.DataDir)
+                .With("dir-type", "member").Write();
+        }
+
+        _ = config.Validate(log);
+        using MemberProcess process = MemberProcess.Open(OnBroken);
+        return Bind(process) is { } error ? Fail(error) : Open(process);
+    }
+
+    private string? Bind(MemberProcess process)
+    {
+        log.Info("embed/etcd.go", "configuring peer listeners").With("listen-peer-urls", config.ListenPeerUrls).Write();
+        if (Secure(config.ListenPeerUrls) is { } peer)
+        {
+            return $"cannot listen on TLS for {UrlList.Address(peer)}: KeyFile and CertFile are not presented";
+        }
+
+        if (process.BindPeers(config) is { } error)
+        {
+            log.Error("embed/etcd.go", "creating peer listener failed").WithError(error).With("stacktrace", "").Write();
+            return error;
+        }
+
+        log.Info("embed/etcd.go", "configuring client listeners").With("listen-client-urls", config.ListenClientUrls).Write();
+        return Secure(config.ListenClientUrls) is { } client
+            ? $"TLS key/cert (--cert-file, --key-file) must be provided for client url {client} with HTTPS scheme"
+            : process.BindClients(config);
+    }
+
+    private static string? Secure(IReadOnlyList<string> urls) =>
+        urls.FirstOrDefault(static u => UrlList.Scheme(u) is "https" or "unixs");
+
+    private int Open(MemberProcess process)
+    {
+        StartLines.Starting(log, config, _options, MemberStart.HasLog(_options, LinuxDisk.Instance));
+        var seams = new MemberSeams(LinuxDisk.Instance, SystemClock.Instance, SystemRandomness.Instance,
+            ProcessExit.Instance, log, static nanos => Thread.Sleep((int)(nanos / 1_000_000)));
+        StartFailure? failure = new MemberStart(_options, seams).Open(out EtcdServer? server);
+        if (failure is { Message: "discovery failed" })
+        {
+            return Fail(failure.Error);
+        }
+
+        if (failure is not null)
+        {
+            LogLine line = failure.IsPanic ? log.Panic(Main, failure.Message) : log.Fatal(Main, failure.Message);
+            line.WithError(failure.Error).With("stacktrace", "").Write();
+            return failure.IsPanic ? 2 : 1;
+        }
+
+        StartLines.Serving(log, config, server!.MemberId);
+        StartLines.StatusChanged(log);
+        process.Start(server, config);
+        process.AwaitReady();
+        process.ServeClients();
+        int number = Signals.AwaitStop(NotifyReady);
+        return Stop(process, server, number);
+    }
+
+    private void NotifyReady()
+    {
+        StartLines.Ready(log, config);
+        log.Info("etcdmain/main.go", "notifying init daemon").Write();
+        new SystemdNotifier().Notify(ServiceState.Ready);
+        log.Info("etcdmain/main.go", "successfully notified init daemon").Write();
+    }
+
+    private int Stop(MemberProcess process, EtcdServer server, int number)
+    {
+        log.Info("osutil/interrupt_unix.go", "received signal; shutting down").With("signal", Signals.Name(number)).Write();
+        StartLines.Closing(log, "closing etcd server", config);
+        process.StopClients(_options.RequestTimeoutNanos / 1_000_000);
+        log.Info("etcdserver/server.go", "skipped leadership transfer for single voting member cluster")
+            .With("local-member-id", server.MemberId.ToString("x"))
+            .With("current-leader-member-id", server.Status.Leader.ToString("x")).Write();
+        StartLines.ClientsStopped(log, config);
+        StartLines.PerPort(log, "embed/etcd.go", "stopping serving peer traffic", config.ListenPeerUrls);
+        process.StopMember();
+        StartLines.PerPort(log, "embed/etcd.go", "stopped serving peer traffic", config.ListenPeerUrls);
+        StartLines.Closing(log, "closed etcd server", config);
+        return Signals.EndBy(number);
+    }
+
+    private int Fail(string error)
+    {
+        StartLines.Closing(log, "closing etcd server", config);
+        StartLines.Closing(log, "closed etcd server", config);
+        if (!_initialized)
+        {
+            log.Warn(Main, "failed to start etcd").WithError(error).Write();
+        }
+
+        log.Fatal(Main, "discovery failed").WithError(error).With("stacktrace", "").Write();
+        return 1;
+    }
+
+    private void OnBroken(Exception e)
+    {
+        log.Panic(Main, "broken invariant").WithError(e.ToString()).Write();
+        Environment.Exit(2);
+    }
+}
