@@ -209,7 +209,8 @@ public sealed class HashKvJob : IDisposable
             return MvccStatus.FutureRevision;
         }
 
-        long at = revision <= 0 ? view.Revision : revision;
+        // A negative revision is none: only the bucket's name is hashed, as in the original.
+        long at = revision == 0 ? view.Revision : revision;
         if (store.Guards.TryAcquire(view, view.CompactedRevision, out RevisionGuard guard))
         {
             job = new HashKvJob(view, at, guard);
