@@ -3,7 +3,6 @@
 using System.Globalization;
 using System.Text;
 using Google.Protobuf;
-using Google.Protobuf.Collections;
 using Google.Protobuf.Reflection;
 
 namespace EtcdAot.Tests.Conformance.Rpc;
