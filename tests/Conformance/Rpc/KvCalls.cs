@@ -23,6 +23,14 @@ internal sealed class KvCalls(Lockstep pair, Dice dice, long[] leases)
         };
     }
 
+    /// <summary>Draws one write.</summary>
+    public (RawMethod Method, IMessage Request) DrawWrite() => dice.Below(10) switch
+    {
+        < 5 => (RawMethods.Put, Put()),
+        < 7 => (RawMethods.DeleteRange, DeleteRange()),
+        _ => (RawMethods.Txn, Txn(1)),
+    };
+
     public void Random(int calls)
     {
         for (int i = 0; i < calls; i++)

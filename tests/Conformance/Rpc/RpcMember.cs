@@ -118,7 +118,10 @@ internal sealed class RpcMember : IDisposable
         File.Exists(LogFile) ? string.Join('\n', File.ReadLines(LogFile).TakeLast(15)) : "(no log)";
 
     /// <summary>Gives a lease that the server named a common name.</summary>
-    public void NameLease(long id, string name) => _leases[id] = name;
+    public void NameLease(long id, string name) => (_leases[id], LastNamed) = (name, id);
+
+    /// <summary>The lease that it named last.</summary>
+    public long LastNamed { get; private set; }
 
     public string LeaseText(long id) =>
         _leases.TryGetValue(id, out string? name) ? name : id.ToString(CultureInfo.InvariantCulture);
