@@ -209,7 +209,8 @@ public sealed class HashKvJob : IDisposable
             return MvccStatus.FutureRevision;
         }
 
-        long at = revision <= 0 ? view.Revision : revision;
+        // A negative revision hashes nothing but the name of the bucket.
+        long at = revision == 0 ? view.Revision : revision;
         if (store.Guards.TryAcquire(view, view.CompactedRevision, out RevisionGuard guard))
         {
             job = new HashKvJob(view, at, guard);

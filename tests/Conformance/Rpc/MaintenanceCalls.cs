@@ -135,7 +135,7 @@ internal sealed class MaintenanceCalls(Lockstep pair, Dice dice, KvCalls kv)
         {
             pair.Unary(RawMethods.HealthCheck, new HealthCheckRequest { Service = service });
             using var stream = new StreamPair(pair, RawMethods.HealthWatch);
-            stream.Exchange(new HealthCheckRequest { Service = service }, 1);
+            stream.Ask(new HealthCheckRequest { Service = service }, 1);
         }
     }
 

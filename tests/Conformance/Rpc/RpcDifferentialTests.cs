@@ -28,22 +28,27 @@ public class RpcDifferentialTests(ITestOutputHelper output)
         var pair = new Lockstep(real, ours, new OptionTable());
         ErrorTexts.Declare(pair.Table);
         var dice = new Dice(seed);
+        long[] leases = [];
+        if (parts.Contains("lease"))
+        {
+            new LeaseCalls(pair, dice).GrantLasting();
+            leases = LeaseCalls.Lasting;
+        }
+
+        var kv = new KvCalls(pair, dice, leases);
         foreach (string part in parts)
         {
-            Run(part, pair, dice);
+            Run(part, pair, dice, kv);
         }
 
         Report(pair, seed, only.Length == 0);
     }
 
-    private static void Run(string part, Lockstep pair, Dice dice)
+    private static void Run(string part, Lockstep pair, Dice dice, KvCalls kv)
     {
-        // Random calls attach to these two leases: they must last as long as the run.
-        var kv = new KvCalls(pair, dice, LeaseCalls.Lasting);
         switch (part)
         {
             case "kv":
-                new LeaseCalls(pair, dice).GrantLasting();
                 kv.Random(RandomKvCalls / 2);
                 kv.Orders();
                 kv.Compares();

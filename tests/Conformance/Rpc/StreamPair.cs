@@ -23,6 +23,19 @@ internal sealed class StreamPair(Lockstep pair, RawMethod method) : IDisposable
         return Send(request.ToByteArray(), request.ToString()!, wanted);
     }
 
+    /// <summary>Sends the one message of a server stream and half-closes, which the newer library of 3.5.30 waits for.</summary>
+    public void Ask(IMessage request, int wanted)
+    {
+        pair.Table.Count(request);
+        foreach (RawStream stream in new[] { _real, _ours })
+        {
+            stream.Send(request.ToByteArray());
+            stream.HalfClose();
+        }
+
+        Compare(request.ToString()!, wanted);
+    }
+
     /// <summary>The same with bytes in an odd form.</summary>
     public void Odd(byte[] bytes, string form, int wanted = 0)
     {
