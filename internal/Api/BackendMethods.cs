@@ -5,6 +5,8 @@ using EtcdAot.Grpc;
 using EtcdAot.Server;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
+using EtcdAot.Wire.Etcdserverpb;
+using Google.Protobuf.Reflection;
 
 namespace EtcdAot.Api;
 
@@ -25,6 +27,9 @@ internal abstract class BackendMethod(ApiLoops loops) : IHotMethod
 
     protected EtcdServer Server => Loops.Server;
 
+    /// <summary>Names the message in the text of one that does not decode.</summary>
+    protected abstract MessageDescriptor Request { get; }
+
     /// <summary>The core writes into the call, so it serves once.</summary>
     public bool ReusesCalls => false;
 
@@ -34,7 +39,7 @@ internal abstract class BackendMethod(ApiLoops loops) : IHotMethod
     {
         if (!Answers.IsMessage(message))
         {
-            call.Finish(Status.UndecodableRequest);
+            call.Finish(DecodeFault.Of(message, Request));
             return;
         }
 
@@ -70,6 +75,8 @@ internal abstract class BackendMethod(ApiLoops loops) : IHotMethod
 /// <summary>Maintenance.Hash.</summary>
 internal sealed class HashMethod(ApiLoops loops) : BackendMethod(loops)
 {
+    protected override MessageDescriptor Request => HashRequest.Descriptor;
+
     protected override void Ask(BackendCall call)
     {
         Server.Maintenance.Hash(hash =>
@@ -93,6 +100,8 @@ internal sealed class HashMethod(ApiLoops loops) : BackendMethod(loops)
 internal sealed class DefragmentMethod(ApiLoops loops) : BackendMethod(loops)
 {
     private const string Caller = "v3rpc/maintenance.go";
+
+    protected override MessageDescriptor Request => DefragmentRequest.Descriptor;
 
     protected override void Ask(BackendCall call)
     {

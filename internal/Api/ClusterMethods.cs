@@ -23,7 +23,7 @@ internal sealed class MemberListMethod(ApiLoops loops) : ApiMethod(loops)
 
         if (reader.Failed)
         {
-            call.Finish(Status.UndecodableRequest);
+            call.Finish(DecodeFault.Of(message, MemberListRequest.Descriptor));
         }
         else if (linearizable && !call.IndexReached && !Server.CanReadNow)
         {

@@ -5,6 +5,7 @@ using EtcdAot.Mvcc;
 using EtcdAot.Server;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
+using EtcdAot.Wire.Etcdserverpb;
 
 namespace EtcdAot.Api;
 
@@ -48,7 +49,7 @@ internal sealed class HashKvMethod(ApiLoops loops) : IHotMethod
 
         if (reader.Failed)
         {
-            call.Finish(Status.UndecodableRequest);
+            call.Finish(DecodeFault.Of(message, HashKVRequest.Descriptor));
             return;
         }
 

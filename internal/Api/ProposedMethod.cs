@@ -38,7 +38,7 @@ internal sealed class ProposedMethod(ApiLoops loops, IProposedRules rules) : Api
     {
         if (!rules.TryCheck(message, out EtcdError? error))
         {
-            call.Finish(Status.UndecodableRequest);
+            call.Finish(DecodeFault.Of(message, DecodeFault.RequestOf(rules.Op)));
         }
         else if (ReferenceEquals(error, EtcdError.NoSpace))
         {

@@ -6,6 +6,7 @@ using EtcdAot.Mvcc;
 using EtcdAot.Server;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
+using EtcdAot.Wire.Etcdserverpb;
 
 namespace EtcdAot.Api;
 
@@ -25,7 +26,7 @@ internal sealed class RangeMethod(ApiLoops loops) : ApiMethod(loops)
     {
         if (!RangeRequestView.TryParse(message, out RangeRequestView request))
         {
-            call.Finish(Status.UndecodableRequest);
+            call.Finish(DecodeFault.Of(message, RangeRequest.Descriptor));
             return;
         }
 

@@ -13,7 +13,7 @@ internal sealed class StatusMethod(ApiLoops loops) : ApiMethod(loops)
     {
         if (!Answers.IsMessage(message))
         {
-            call.Finish(Status.UndecodableRequest);
+            call.Finish(DecodeFault.Of(message, StatusRequest.Descriptor));
             return;
         }
 

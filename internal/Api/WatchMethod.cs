@@ -25,7 +25,7 @@ internal sealed class WatchMethod(ApiLoops loops) : IHotMethod
         if (!WatchRequestView.TryParse(message, out WatchRequestView request))
         {
             stream.Close();
-            call.Finish(Status.UndecodableRequest);
+            call.Finish(DecodeFault.OnStream(message, Wire.Etcdserverpb.WatchRequest.Descriptor));
             return;
         }
 

@@ -176,8 +176,12 @@ internal static unsafe class RangeRead
 
     private static bool Plain(in RangeRequestView r)
     {
-        bool sorts = r.SortOrder is 1 or OrderDescend ? r.SortOrder == OrderDescend || r.SortTarget != TargetKey
-            : r.SortTarget is > TargetKey and <= TargetValue;
+        bool sorts = r.SortOrder switch
+        {
+            OrderDescend => true,
+            0 or 1 => r.SortTarget is > TargetKey and <= TargetValue,
+            _ => false,
+        };
         return !sorts && !Filters(r);
     }
 
@@ -265,7 +269,12 @@ internal static unsafe class RangeRead
             }
         }
 
-        Sort(scratch, request.SortTarget, request.SortOrder == OrderDescend, unordered);
+        // An unknown order is no order at all, whatever the target (3.5); NONE with a target other than KEY ascends.
+        if (request.SortOrder is >= 0 and <= OrderDescend)
+        {
+            Sort(scratch, request.SortTarget, request.SortOrder == OrderDescend, unordered);
+        }
+
         int total = scratch.Count;
         int returned = (int)Math.Min(total, limit);
         for (int i = 0; i < returned; i++)

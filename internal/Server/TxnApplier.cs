@@ -40,7 +40,33 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         var path = new TxnPath();
         var txn = new TxnRequestView(message);
         path.Evaluate(txn, new ViewReader(view, scratch));
-        return FindBadRange(txn, view, path);
+        EtcdError? error = FindBadRange(txn, view, path);
+        path.Rewind();
+        return error is not null && PutsMissingKey(txn, view, path) ? EtcdError.KeyNotFound : error;
+    }
+
+    // The original checks the puts of the whole path before any range of it.
+    private static bool PutsMissingKey(TxnRequestView txn, View view, TxnPath path)
+    {
+        foreach (ReadOnlySpan<byte> message in txn.Branch(path.Take()))
+        {
+            _ = RequestOpView.TryParse(message, out RequestOpView op);
+            if (op.Kind == OpKind.Txn && PutsMissingKey(new TxnRequestView(op.Body), view, path))
+            {
+                return true;
+            }
+
+            if (op.Kind == OpKind.Put)
+            {
+                _ = PutRequestView.TryParse(op.Body, out PutRequestView put);
+                if ((put.IgnoreValue || put.IgnoreLease) && !view.TryGet(put.Key, view.Revision, out _))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
     }
 
     /// <summary>etcd's error for a store's status.</summary>

@@ -15,6 +15,11 @@ internal static class Programs
         ? Existing(own, "ETCD names no file")
         : Oracle("3.5", "etcd");
 
+    /// <summary>Our server: ETCD_OURS, else bin/etcd of the project.</summary>
+    public static string OurServer => Existing(
+        Environment.GetEnvironmentVariable("ETCD_OURS") ?? Path.Combine(Root, "bin", "etcd"),
+            "run `make build` first");
+
     private static string Root
     {
         get

@@ -152,12 +152,8 @@ public ref struct ProtoReader(ReadOnlySpan<byte> message)
                 return FailZero();
             }
 
+            // Bits beyond 64 are dropped, as the original does.
             byte b = _message[Position++];
-            if (shift == 63 && b > 1)
-            {
-                return FailZero();
-            }
-
             value |= (ulong)(b & 0x7F) << shift;
             if (b < 0x80)
             {

@@ -1,0 +1,250 @@
+// Watches: every create option, history and what is to come, ids, filters, cancel, progress, compaction, fragments.
+using EtcdAot.Wire.Etcdserverpb;
+using Google.Protobuf;
+using FilterType = EtcdAot.Wire.Etcdserverpb.WatchCreateRequest.Types.FilterType;
+
+namespace EtcdAot.Tests.Conformance.Rpc;
+
+/// <summary>Service Watch of the comparison.</summary>
+internal sealed class WatchCalls(Lockstep pair, Dice dice, KvCalls kv)
+{
+    private const int RandomStreams = 4;
+    private static readonly ByteString All = ByteString.CopyFrom(0);
+
+    public void Run()
+    {
+        Creates();
+        Ids();
+        Progress();
+        Compaction();
+        ManyRevisions();
+        Fragments();
+        ProgressNotify();
+        Odd();
+        for (int i = 0; i < RandomStreams; i++)
+        {
+            RandomStream();
+        }
+    }
+
+    private static WatchRequest Create(ByteString key, ByteString end, Action<WatchCreateRequest>? more = null)
+    {
+        var create = new WatchCreateRequest { Key = key, RangeEnd = end };
+        more?.Invoke(create);
+        return new WatchRequest { CreateRequest = create };
+    }
+
+    private static WatchRequest Cancel(long id) =>
+        new() { CancelRequest = new WatchCancelRequest { WatchId = id } };
+
+    private static WatchRequest AskProgress() => new() { ProgressRequest = new WatchProgressRequest() };
+
+    private static ByteString Text(string text) => ByteString.CopyFromUtf8(text);
+
+    private void Put(string key, string value) =>
+        pair.Unary(RawMethods.Put, new PutRequest { Key = Text(key), Value = Text(value) });
+
+    private void Delete(string key) => pair.Unary(RawMethods.DeleteRange, new DeleteRangeRequest { Key = Text(key) });
+
+    private void Creates()
+    {
+        using var stream = new StreamPair(pair, RawMethods.Watch);
+        Put("aa", "before");
+        long old = pair.Revision;
+        Put("aa", "then");
+        Delete("aa");
+        stream.Exchange(Create(Text("aa"), ByteString.Empty), 1);
+        stream.Exchange(Create(Text("a"), Text("b"), c => c.PrevKv = true), 1);
+        stream.Exchange(Create(All, All, c => c.StartRevision = old), 2);
+        stream.Exchange(Create(Text("aa"), ByteString.Empty, c => (c.StartRevision, c.PrevKv) = (old + 1, true)), 2);
+        stream.Exchange(Create(Text("aa"), ByteString.Empty, c => c.StartRevision = pair.Revision + 3), 1);
+        stream.Exchange(Create(Text("b"), Text("a")), 1);
+        stream.Exchange(Create(Text("b"), Text("b")), 1);
+        stream.Exchange(Create(ByteString.Empty, ByteString.Empty), 1);
+        stream.Exchange(Create(ByteString.Empty, All, c => c.Filters.Add(FilterType.Noput)), 1);
+        stream.Exchange(Create(Text("aa"), All, c => c.Filters.Add(FilterType.Nodelete)), 1);
+        stream.Exchange(Create(Text("aa"), All, c => c.Filters.Add([FilterType.Nodelete, FilterType.Noput])), 1);
+        stream.Exchange(Create(Text("aa"), All, c => c.Filters.Add([(FilterType)7, FilterType.Noput])), 1);
+        stream.Exchange(Create(Text("aa"), ByteString.Empty, c => c.StartRevision = -1), 1);
+        stream.Exchange(new WatchRequest());
+        foreach (string value in new[] { "1", "2", "3" })
+        {
+            Put("aa", value);
+            stream.Collect("put", 1);
+        }
+
+        var txn = new TxnRequest();
+        txn.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = Text("ab"), Value = Text("x") } });
+        txn.Success.Add(new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = Text("aa") } });
+        txn.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = Text("b"), Value = Text("y") } });
+        pair.Unary(RawMethods.Txn, txn);
+        stream.Collect("txn", 1);
+        Delete("missing");
+        stream.Collect("delete of nothing");
+        stream.HalfClose();
+        Put("aa", "after half-close");
+        stream.Collect("put after half-close", 1);
+    }
+
+    private void Ids()
+    {
+        using var stream = new StreamPair(pair, RawMethods.Watch);
+        foreach (long id in new long[] { 2, 0, 0, 0, 2, -1, -7, long.MaxValue, 0 })
+        {
+            stream.Exchange(Create(Text("z"), ByteString.Empty, c => c.WatchId = id), 1);
+        }
+
+        foreach (long id in new long[] { 2, 2, 77, -7, 0 })
+        {
+            stream.Exchange(Cancel(id));
+        }
+
+        stream.Exchange(Create(Text("z"), ByteString.Empty, c => c.WatchId = 2), 1);
+        stream.Exchange(Create(Text("z"), ByteString.Empty), 1);
+        Put("z", "1");
+        stream.Collect("put", 1);
+    }
+
+    private void Progress()
+    {
+        using var stream = new StreamPair(pair, RawMethods.Watch);
+        stream.Exchange(AskProgress());
+        stream.Exchange(Create(Text("b"), All), 1);
+        stream.Exchange(AskProgress(), 1);
+        Put("b", "p");
+        stream.Collect("put", 1);
+        stream.Exchange(AskProgress(), 1);
+        stream.Exchange(Create(Text("b"), ByteString.Empty, c => c.StartRevision = pair.Revision + 2), 1);
+        stream.Exchange(AskProgress());
+        stream.Exchange(Cancel(1), 1);
+        stream.Exchange(AskProgress(), 1);
+        stream.Exchange(Create(Text("c"), ByteString.Empty, c => c.Filters.Add(FilterType.Noput)), 1);
+        Put("c", "filtered");
+        stream.Collect("filtered put", 1);
+        stream.Exchange(AskProgress(), 1);
+    }
+
+    private void Compaction()
+    {
+        using var stream = new StreamPair(pair, RawMethods.Watch);
+        Put("c", "1");
+        long from = pair.Revision;
+        Put("c", "2");
+        Delete("c");
+        long compacted = pair.Revision;
+        Put("c", "3");
+        pair.Unary(RawMethods.Compact, new CompactionRequest { Revision = compacted, Physical = true });
+        stream.Exchange(Create(Text("c"), ByteString.Empty, c => c.StartRevision = from), 2);
+        stream.Exchange(Create(Text("c"), ByteString.Empty, c => (c.StartRevision, c.PrevKv) = (compacted, true)), 2);
+        stream.Exchange(Create(Text("c"), ByteString.Empty, c => (c.StartRevision, c.PrevKv) = (compacted + 1, true)), 2);
+        stream.Exchange(Create(Text("c"), ByteString.Empty, c => c.StartRevision = 1), 2);
+        stream.Exchange(AskProgress());
+        stream.Exchange(Cancel(0), 1);
+        stream.Exchange(Cancel(3), 1);
+        stream.Exchange(AskProgress(), 1);
+        Put("c", "4");
+        stream.Collect("put", 1);
+    }
+
+    // More than a thousand revisions behind: responses of a thousand each.
+    private void ManyRevisions()
+    {
+        long from = pair.Revision + 1;
+        byte[] put = new PutRequest { Key = Text("b/1"), Value = Text("many") }.ToByteArray();
+        for (int i = 0; i < 1100; i++)
+        {
+            foreach (RpcMember member in new[] { pair.Real, pair.Ours })
+            {
+                member.Unary(RawMethods.Put.Service, RawMethods.Put.Name, put);
+            }
+        }
+
+        Put("b/2", "last");
+        using var stream = new StreamPair(pair, RawMethods.Watch) { Quiet = TimeSpan.FromMilliseconds(400) };
+        stream.Exchange(Create(Text("b"), Text("c"), c => c.StartRevision = from), 3);
+        Put("b/2", "new");
+        stream.Collect("put", 1);
+    }
+
+    private void Fragments()
+    {
+        long from = pair.Revision + 1;
+        for (int i = 0; i < 4; i++)
+        {
+            pair.Unary(RawMethods.Put, new PutRequest { Key = Text("z"), Value = ByteString.CopyFrom(dice.Bytes(900_000)) });
+        }
+
+        foreach (bool fragment in new[] { true, false })
+        {
+            using var stream = new StreamPair(pair, RawMethods.Watch) { Quiet = TimeSpan.FromMilliseconds(500) };
+            stream.Exchange(Create(Text("z"), ByteString.Empty, c =>
+                (c.StartRevision, c.Fragment, c.PrevKv) = (from, fragment, true)), fragment ? 3 : 2);
+        }
+
+        Delete("z");
+    }
+
+    // The notify interval is one second on both; ticks have no phase, so only what the first notices say is compared.
+    private void ProgressNotify()
+    {
+        using var stream = new StreamPair(pair, RawMethods.Watch);
+        stream.Exchange(Create(Text("none"), ByteString.Empty, c => c.ProgressNotify = true), 1);
+        stream.First("progress notice", 1);
+    }
+
+    private void Odd()
+    {
+        foreach ((string form, byte[] bytes) in new (string, byte[])[]
+        {
+            ("cut on a stream", [0x0a, 0x05, 0x0a]),
+            ("wrong wire type on a stream", [0x08, 0x01]),
+            ("empty message on a stream", []),
+            ("unknown field on a stream", [0xba, 0x3e, 0x01, 0x00]),
+            ("filters packed", [0x0a, 0x06, 0x0a, 0x01, (byte)'a', 0x2a, 0x01, 0x00]),
+            ("filters not packed", [0x0a, 0x05, 0x0a, 0x01, (byte)'a', 0x28, 0x00]),
+            ("two members of a oneof", [0x0a, 0x03, 0x0a, 0x01, (byte)'a', 0x12, 0x00]),
+            ("a oneof member twice", [0x0a, 0x03, 0x0a, 0x01, (byte)'a', 0x0a, 0x03, 0x12, 0x01, (byte)'0']),
+        })
+        {
+            using var stream = new StreamPair(pair, RawMethods.Watch);
+            stream.Exchange(Create(Text("aa"), ByteString.Empty), 1);
+            stream.Odd(bytes, form);
+            Put("a", form);
+            stream.Collect("put after " + form);
+        }
+    }
+
+    private void RandomStream()
+    {
+        using var stream = new StreamPair(pair, RawMethods.Watch);
+        int watchers = 0;
+        for (int i = 0; i < 25; i++)
+        {
+            switch (dice.Below(10))
+            {
+                case < 4:
+                    ByteString key = dice.Key(0);
+                    stream.Exchange(Create(key, dice.RangeEnd(key, pair.Table), c =>
+                    {
+                        c.PrevKv = dice.Chance(50);
+                        c.StartRevision = dice.Chance(40) ? Math.Max(0, pair.Revision - dice.Below(20)) : 0;
+                        c.Fragment = dice.Chance(20);
+                        c.Filters.Add(dice.Chance(20) ? [(FilterType)dice.Below(3)] : []);
+                    }), 1);
+                    watchers++;
+                    break;
+                case 4:
+                    stream.Exchange(Cancel(dice.Below(watchers + 1)));
+                    break;
+                case 5:
+                    stream.Exchange(AskProgress());
+                    break;
+                default:
+                    (RawMethod method, IMessage request) = kv.DrawWrite();
+                    pair.Unary(method, request);
+                    stream.Collect("after " + method.Name);
+                    break;
+            }
+        }
+    }
+}
