@@ -14,7 +14,7 @@ internal sealed class MixedLoad(EtcdClient client, int seed)
     private const int Keys = 200;
     private const long LeaseSeconds = 100_000;
 
-    private readonly CancellationTokenSource _stop = new();
+    private volatile bool _stopped;
     private long _acknowledged;
     private Task[] _workers = [];
 
@@ -41,7 +41,7 @@ internal sealed class MixedLoad(EtcdClient client, int seed)
     /// <summary>After the server's end.</summary>
     public void Join()
     {
-        _stop.Cancel();
+        _stopped = true;
         Task.WaitAll(_workers, TimeSpan.FromSeconds(30));
     }
 
@@ -62,7 +62,7 @@ internal sealed class MixedLoad(EtcdClient client, int seed)
         var random = new Random(seed + worker);
         var leases = new List<long>();
         long revision = 1;
-        while (!_stop.IsCancellationRequested)
+        while (!_stopped)
         {
             try
             {
