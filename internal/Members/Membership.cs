@@ -178,18 +178,26 @@ public sealed class Membership(ulong clusterId, int maxLearners = 1)
     /// and count as removed, missing or differing records are written.</summary>
     public void Reconcile(IMemberStore store)
     {
+        var stored = new HashSet<ulong>();
         foreach ((byte[] key, byte[] value) in store.ReadAll(MemberBucket.Members))
         {
-            if (!TryParseHexId(key, out ulong id) || Find(id) is null)
+            if (!TryParseHexId(key, out ulong id) || Find(id) is not { } member)
             {
                 store.Delete(MemberBucket.Members, key);
                 store.Put(MemberBucket.MembersRemoved, key, "removed"u8);
+            }
+            else if (value.AsSpan().SequenceEqual(MemberJson.Flat(member)))
+            {
+                stored.Add(id);
             }
         }
 
         foreach (Member member in _members.Values)
         {
-            store.Put(MemberBucket.Members, Encoding.ASCII.GetBytes(member.HexId), MemberJson.Flat(member));
+            if (!stored.Contains(member.Id))
+            {
+                store.Put(MemberBucket.Members, Encoding.ASCII.GetBytes(member.HexId), MemberJson.Flat(member));
+            }
         }
     }
 

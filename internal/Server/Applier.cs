@@ -31,7 +31,9 @@ internal sealed partial class Applier
     private readonly ApplyTimes _times;
     private readonly List<(Proposal Proposal, EtcdError? Error)> _awaitingAlarm = [];
     private readonly List<(Proposal Proposal, long Revision)> _awaitingCompaction = [];
+    private readonly ulong _heldAtStart;
     private bool _alarmProposed;
+    private bool _reconciled;
 
     public Applier(CoreParts parts)
     {
@@ -49,6 +51,7 @@ internal sealed partial class Applier
         _memberId = parts.MemberId;
         _clock = parts.Clock;
         _times = parts.Metrics.ApplyTimes;
+        _heldAtStart = _backend.ConsistentIndex;
     }
 
     /// <summary>Applies one committed entry and answers its local proposer, if any.</summary>
@@ -75,6 +78,12 @@ internal sealed partial class Applier
         if (toBackend)
         {
             _backend.SetConsistentIndex(entry.Index, entry.Term);
+        }
+
+        if (!_reconciled && entry.Index >= _heldAtStart)
+        {
+            _reconciled = true;
+            _membership.ReconcileBackend(loop.Raft.Members);
         }
     }
 

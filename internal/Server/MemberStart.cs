@@ -66,7 +66,6 @@ public sealed class MemberStart
             return new StartFailure("discovery failed", e.Text);
         }
 
-        bool hadDb = !_seams.Disk.Status(_options.BackendPath, out _).Failed;
         _ = _snaps.RemoveLeftovers();
         StartFailure? failure = OpenBackend(out BackendStore? backend);
         if (failure is not null)
@@ -74,20 +73,40 @@ public sealed class MemberStart
             return failure;
         }
 
-        failure = OpenLog(directory, haveWal, out RecoveredLog? log);
-        failure ??= CheckBackend(backend!, log!, hadDb);
-        failure ??= new StartContents(log!, backend!).FindUnbuilt();
-        return failure ?? Compose(log!, backend!, out server);
+        failure = OpenLog(directory, haveWal, backend!, out RecoveredLog? log);
+        if (failure is null)
+        {
+            var contents = new StartContents(log!);
+            failure = contents.FindUnbuiltInLog() ?? CheckBackend(ref backend, log!)
+                ?? contents.FindUnbuiltInDb(backend!);
+        }
+
+        failure ??= Compose(log!, backend!, out server);
+        if (failure is not null)
+        {
+            log?.Wal.Dispose();
+            backend?.Close();
+        }
+
+        return failure;
     }
 
-    private StartFailure? OpenLog(DataDirectory directory, bool haveWal, out RecoveredLog? log)
+    private StartFailure? OpenLog(DataDirectory directory, bool haveWal, BackendStore backend, out RecoveredLog? log)
     {
         log = null;
         var recovery = new LogRecovery(_options, _seams.Disk, _seams.Clock, _snaps, _log);
         if (haveWal)
         {
-            return directory.ProbeWal(_options.EffectiveWalDir) is { } e
-                ? new StartFailure("discovery failed", e) : recovery.Recover(out log);
+            if (directory.ProbeWal(_options.EffectiveWalDir) is { } e)
+            {
+                return new StartFailure("discovery failed", e);
+            }
+
+            // A first start that died behind the log's creation left its header only; the original never comes up on
+            // that, we begin again (spec storage §10a.2).
+            StartFailure? failure = recovery.Recover(out log);
+            bool begun = failure is null && log!.HoldsNothing && !backend.Snapshot.Cursor(BackendBucket.Members).First();
+            return begun ? recovery.FoundIn(log!, out log) : failure;
         }
 
         string? parent = Path.GetDirectoryName(_options.EffectiveWalDir);
@@ -141,20 +160,37 @@ public sealed class MemberStart
 
     private void OnCommitFailed(string error) => _fatal.End("backend/batch_tx.go", "failed to commit tx", error);
 
-    // The db may not be behind the snapshot that the log starts from (spec storage §3.6).
-    private StartFailure? CheckBackend(BackendStore backend, RecoveredLog log, bool hadDb)
+    // The db may not be behind the snapshot that the log starts from, unless the leader's db waits beside it (spec storage
+    // §3.6). A db that was lost and has just been made anew is such a case: it must not pass for an empty key space.
+    private StartFailure? CheckBackend(ref BackendStore? backend, RecoveredLog log)
     {
+        const string caption = "failed to recover v3 backend from snapshot";
         ulong snapshotIndex = log.Snapshot?.Index ?? 0;
-        if (backend.ConsistentIndex >= snapshotIndex)
+        if (backend!.ConsistentIndex >= snapshotIndex)
         {
             return null;
         }
 
-        if (!hadDb || !_seams.Disk.Status(_snaps.ReceivedDatabasePath(snapshotIndex), out _).Failed)
+        string received = _snaps.ReceivedDatabasePath(snapshotIndex);
+        if (_seams.Disk.Status(received, out _).Failed)
         {
-            return new StartFailure("failed to recover v3 backend from snapshot", !hadDb
-                ? "failed to find database snapshot file (snap: snapshot file doesn't exist)"
-                : "a database received from a leader waits to be adopted, which is not built yet", IsPanic: true);
+            return new StartFailure(caption,
+                "failed to find database snapshot file (snap: snapshot file doesn't exist)", IsPanic: true);
+        }
+
+        backend.Close();
+        Errno e = _seams.Disk.Rename(received, _options.BackendPath);
+        e = e.Failed ? e : _seams.Disk.SyncDirectory(_options.SnapDir);
+        if (e.Failed)
+        {
+            return new StartFailure(caption, "failed to rename database snapshot file " +
+                $"(rename {received} {_options.BackendPath}: {e})", IsPanic: true);
+        }
+
+        StartFailure? failure = OpenBackend(out backend);
+        if (failure is not null || backend!.ConsistentIndex >= snapshotIndex)
+        {
+            return failure;
         }
 
         if (backend.ConsistentIndex == 0)
@@ -164,7 +200,7 @@ public sealed class MemberStart
             return null;
         }
 
-        return new StartFailure("failed to recover v3 backend from snapshot",
+        return new StartFailure(caption,
             $"database file ({_options.BackendPath} index {backend.ConsistentIndex}) does not match with snapshot " +
             $"(index {snapshotIndex})", IsPanic: true);
     }

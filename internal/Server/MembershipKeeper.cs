@@ -109,6 +109,20 @@ internal sealed class MembershipKeeper
         SetAttributes(attributes.MemberID, json, toBackend);
     }
 
+    /// <summary>Once after a start, when the replay has reached what the db holds: the db's members and configuration are
+    /// made to say what tree and raft say (spec storage §3.5, traps 15 and 27). A restore by 3.4 leaves another cluster's
+    /// members there, every restore its configuration.</summary>
+    public void ReconcileBackend(ConfiguredMembers members)
+    {
+        _membership.Reconcile(_buckets);
+        byte[] state = ConfStateJson(members);
+        if (!_backend.Snapshot.TryGet(BackendBucket.Meta, BackendNames.ConfState, out ReadOnlySpan<byte> stored)
+            || !stored.SequenceEqual(state))
+        {
+            _backend.SetConfState(state);
+        }
+    }
+
     /// <summary>Raft's configuration as the bucket `meta` has it (spec storage §3.2).</summary>
     public static byte[] ConfStateJson(ConfiguredMembers members)
     {

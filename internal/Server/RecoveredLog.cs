@@ -31,6 +31,9 @@ internal sealed class RecoveredLog
 
     /// <summary>True when the member has lived before.</summary>
     public required bool Restarted { get; init; }
+
+    /// <summary>True when there is nothing but the header.</summary>
+    public bool HoldsNothing => Snapshot is null && Entries.Length == 0 && State.IsEmpty;
 }
 
 /// <summary>Why a start ended: level, line and error.</summary>
@@ -45,7 +48,12 @@ internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock cloc
     private readonly WalOptions _walOptions = new(disk, clock, log) { NoSync = options.UnsafeNoFsync };
 
     /// <summary>Founds a new cluster: WAL with the members' entries (spec storage §7.4).</summary>
-    public StartFailure? Found(out RecoveredLog? recovered)
+    public StartFailure? Found(out RecoveredLog? recovered) => Found(null, out recovered);
+
+    /// <summary>The same in a log that holds its header only and was made for the same member.</summary>
+    public StartFailure? FoundIn(RecoveredLog begun, out RecoveredLog? recovered) => Found(begun, out recovered);
+
+    private StartFailure? Found(RecoveredLog? begun, out RecoveredLog? recovered)
     {
         recovered = null;
         if (!options.NewCluster)
@@ -69,16 +77,33 @@ internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock cloc
             return Discovery("a cluster of more than one member is not built yet: name only this member in --initial-cluster");
         }
 
-        var identity = new WalMetadata(self.Id, founded.ClusterId);
-        WalError e = WriteAheadLog.Create(_walOptions, options.EffectiveWalDir, identity, out WriteAheadLog? wal);
-        if (e.Failed)
+        if (begun is not null && (begun.MemberId != self.Id || begun.ClusterId != founded.ClusterId))
         {
-            return new StartFailure("failed to create WAL", e.Text, IsPanic: true);
+            return Discovery($"the log in {options.EffectiveWalDir} was begun for member {begun.MemberId:x} of cluster " +
+                $"{begun.ClusterId:x} and holds nothing: remove it, or name that member's URLs");
         }
 
+        WriteAheadLog? wal = begun?.Wal;
+        if (wal is null)
+        {
+            var identity = new WalMetadata(self.Id, founded.ClusterId);
+            WalError made = WriteAheadLog.Create(_walOptions, options.EffectiveWalDir, identity, out wal);
+            if (made.Failed)
+            {
+                return new StartFailure("failed to create WAL", made.Text, IsPanic: true);
+            }
+        }
+
+        return WriteFounders(wal!, founded, self.Id, out recovered);
+    }
+
+    private static StartFailure? WriteFounders(
+        WriteAheadLog wal, Bootstrap founded, ulong self, out RecoveredLog? recovered)
+    {
+        recovered = null;
         var arena = new SlabArena();
         LogEntry[] entries = founded.Entries(arena);
-        e = wal!.Append(founded.State, entries);
+        WalError e = wal.Append(founded.State, entries);
         e = e.Failed ? e : wal.Sync();
         arena.Dispose();
         if (e.Failed)
@@ -89,7 +114,7 @@ internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock cloc
         recovered = new RecoveredLog
         {
             Wal = wal,
-            MemberId = self.Id,
+            MemberId = self,
             ClusterId = founded.ClusterId,
             Snapshot = null,
             Tree = V2Tree.Create(),

@@ -1,5 +1,7 @@
 // Looks through what a member would start from for things that this build does not have, so that the start ends with a
-// sentence instead of losing them: auth, v2 user keys, more than one voter, a newer cluster. Start-up thread only.
+// sentence instead of losing them: auth, v2 user keys, more than one voter, a newer cluster. Start-up thread only. It
+// must change nothing: another program may still open the directory.
+using System.Text;
 using EtcdAot.Backend;
 using EtcdAot.V2;
 using EtcdAot.Wire;
@@ -9,23 +11,17 @@ using EtcdAot.Wire.Raftpb;
 namespace EtcdAot.Server;
 
 /// <summary>Checks the contents of log and db at start.</summary>
-internal sealed class StartContents(RecoveredLog log, BackendStore backend)
+internal sealed class StartContents(RecoveredLog log)
 {
     private readonly HashSet<ulong> _voters = [.. log.Snapshot?.Members.Voters ?? []];
     private readonly HashSet<ulong> _learners = [.. log.Snapshot?.Members.Learners ?? []];
 
-    /// <summary>Null when this build has everything.</summary>
-    public StartFailure? FindUnbuilt()
+    /// <summary>Looks at the log alone, before anything is done to the db. Null when this build has everything.</summary>
+    public StartFailure? FindUnbuiltInLog()
     {
-        if (IsAuthEnabled())
+        if (CheckVersion(log.Tree.Version) is { } newer)
         {
-            return Unbuilt("auth is enabled in this data directory, and auth is not built yet");
-        }
-
-        if (log.Tree.Version is { Length: > 0 } version && IsNewer(version))
-        {
-            return new StartFailure("invalid downgrade; server version is lower than determined cluster version",
-                $"the cluster is at {version}, this build speaks {Publisher.ClusterVersion}");
+            return newer;
         }
 
         foreach (LogEntry entry in log.Entries)
@@ -39,18 +35,40 @@ internal sealed class StartContents(RecoveredLog log, BackendStore backend)
         return CheckVoters();
     }
 
-    private static StartFailure Unbuilt(string sentence) => new("discovery failed", sentence);
-
-    private static bool IsNewer(string version)
+    /// <summary>Looks at the db, and at what of the log it does not hold yet. Null when this build has everything.</summary>
+    public StartFailure? FindUnbuiltInDb(BackendStore backend)
     {
-        return Version.TryParse(version, out Version? stored)
-            && stored > Version.Parse(Publisher.ClusterVersion);
+        if (backend.Snapshot.TryGet(BackendBucket.Auth, "authEnabled"u8, out ReadOnlySpan<byte> enabled)
+            && enabled.Length == 1 && enabled[0] == 1)
+        {
+            return Unbuilt("auth is enabled in this data directory, and auth is not built yet");
+        }
+
+        if (backend.Snapshot.TryGet(BackendBucket.Cluster, "clusterVersion"u8, out ReadOnlySpan<byte> version)
+            && CheckVersion(Encoding.UTF8.GetString(version)) is { } newer)
+        {
+            return newer;
+        }
+
+        foreach (LogEntry entry in log.Entries)
+        {
+            if (entry.Index > backend.ConsistentIndex && LookAtRequest(entry) is { } sentence)
+            {
+                return Unbuilt($"entry {entry.Index} of the log {sentence}");
+            }
+        }
+
+        return null;
     }
 
-    private bool IsAuthEnabled()
+    private static StartFailure Unbuilt(string sentence) => new("discovery failed", sentence);
+
+    private static StartFailure? CheckVersion(string? version)
     {
-        return backend.Snapshot.TryGet(BackendBucket.Auth, "authEnabled"u8, out ReadOnlySpan<byte> value)
-            && value.Length == 1 && value[0] == 1;
+        return Version.TryParse(version, out Version? stored) && stored > Version.Parse(Publisher.ClusterVersion)
+            ? new StartFailure("invalid downgrade; server version is lower than determined cluster version",
+                $"the cluster is at {version}, this build speaks {Publisher.ClusterVersion}")
+            : null;
     }
 
     private StartFailure? CheckVoters()
@@ -90,12 +108,15 @@ internal sealed class StartContents(RecoveredLog log, BackendStore backend)
                     ? "changes v2 keys, and the v2 API is not built yet" : null;
         }
 
-        if (!InternalRequestView.TryParse(data, out InternalRequestView request))
-        {
-            return "cannot be read";
-        }
+        return InternalRequestView.TryParse(data, out _) ? null : "cannot be read";
+    }
 
-        if (entry.Index <= backend.ConsistentIndex)
+    // Requests at or below the consistent index are not applied again and may be anything.
+    private static string? LookAtRequest(in LogEntry entry)
+    {
+        ReadOnlySpan<byte> data = entry.Data.Span;
+        if (entry.Kind != EntryKind.Normal || data.IsEmpty || V2Request.IsV2(data)
+            || !InternalRequestView.TryParse(data, out InternalRequestView request))
         {
             return null;
         }

@@ -10,6 +10,17 @@ internal static class Programs
         Environment.GetEnvironmentVariable("ETCDCTL") ?? Path.Combine(Root, "bin", "etcdctl"),
             "run `make build` first");
 
+    /// <summary>Our etcd: ETCD_AOT, else bin/etcd of the project.</summary>
+    public static string Etcd => Existing(
+        Environment.GetEnvironmentVariable("ETCD_AOT") is { Length: > 0 } own ? own : Path.Combine(Root, "bin", "etcd"),
+        "run `make build` first");
+
+    /// <summary>A file or folder of recorded data.</summary>
+    public static string Data(params string[] names)
+    {
+        return Path.Combine([Root, "tests", "Conformance", "data", .. names]);
+    }
+
     /// <summary>The server for client tests: ETCD, else the original 3.5.</summary>
     public static string Server => Environment.GetEnvironmentVariable("ETCD") is { Length: > 0 } own
         ? Existing(own, "ETCD names no file")

@@ -47,6 +47,25 @@ internal sealed partial class ToolProcess : IDisposable
         _ = Task.Run(() => FeedAsync(input));
     }
 
+    /// <summary>Runs a program to its end.</summary>
+    public static ToolResult Run(string program, IEnumerable<string> args, TimeSpan? limit = null)
+    {
+        using var process = new ToolProcess(program, args, Path.GetTempPath(), [], []);
+        return process.End(limit ?? TimeSpan.FromSeconds(60));
+    }
+
+    /// <summary>Runs a program that has to succeed; its output.</summary>
+    public static string Check(string program, params IEnumerable<string> args)
+    {
+        ToolResult result = Run(program, args);
+        Assert.True(result.Exit == 0, $"{program} {string.Join(' ', args)}: exit {result.Exit}\n" +
+            Encoding.UTF8.GetString(result.Output) + Encoding.UTF8.GetString(result.Error));
+        return Encoding.UTF8.GetString(result.Output);
+    }
+
+    /// <summary>True when it has ended.</summary>
+    public bool HasExited => _process.HasExited;
+
     /// <summary>Waits; false when it still runs.</summary>
     public bool Wait(TimeSpan limit) => _process.WaitForExit(limit);
 

@@ -1,0 +1,185 @@
+using System.Text;
+using EtcdAot.Bolt;
+using EtcdAot.Members;
+using EtcdAot.Observe;
+using EtcdAot.Server;
+using EtcdAot.Sys;
+using EtcdAot.Wal;
+using EtcdAot.Wire;
+using EtcdAot.Wire.Codecs;
+
+namespace EtcdAot.Tests.Unit.Server;
+
+/// <summary>Goal: a start takes over what crashes and restores leave behind, and refuses what would lose data. On real
+/// files, both actors stepped by the test.</summary>
+public sealed class MemberStartTests : IDisposable
+{
+    private static readonly (string, IReadOnlyList<string>)[] Founders = [("m1", ["http://127.0.0.1:1"])];
+
+    private readonly string _root = Directory.CreateTempSubdirectory("start.").FullName;
+    private readonly ServerOptions _options;
+
+    public MemberStartTests()
+    {
+        _options = new ServerOptions
+        {
+            Name = "m1",
+            DataDir = Path.Combine(_root, "data"),
+            InitialCluster = Founders.ToDictionary(static f => f.Item1, static f => f.Item2),
+        };
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public void HeaderOnlyLogIsFoundedAnew()
+    {
+        // The state of spec storage §10a.2: the first start died between the log's creation and the first append.
+        Directory.CreateDirectory(_options.MemberDir);
+        CreateLog(out WriteAheadLog begun, Identity());
+        Assert.False(begun.Close().Failed);
+
+        Assert.Null(RunToReady(out MemberList members));
+        Assert.Equal(["m1"], members.Members.Select(static m => m.Name));
+        Assert.Null(RunToReady(out _));
+    }
+
+    [Fact]
+    public void HeaderOnlyLogOfAnotherMemberIsRefused()
+    {
+        Directory.CreateDirectory(_options.MemberDir);
+        CreateLog(out WriteAheadLog begun, new WalMetadata(1, 2));
+        Assert.False(begun.Close().Failed);
+
+        StartFailure failure = RunToReady(out _)!;
+        Assert.Contains("was begun for member 1 of cluster 2 and holds nothing", failure.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void LostDbIsNeverTakenForAnEmptyOne()
+    {
+        Restore();
+        File.Delete(_options.BackendPath);
+        for (int i = 0; i < 2; i++)
+        {
+            StartFailure failure = RunToReady(out _)!;
+            Assert.Equal("failed to recover v3 backend from snapshot", failure.Message);
+            Assert.Equal("failed to find database snapshot file (snap: snapshot file doesn't exist)", failure.Error);
+            Assert.True(failure.IsPanic);
+        }
+    }
+
+    [Fact]
+    public void DbReceivedFromALeaderIsAdopted()
+    {
+        Restore();
+        string received = Path.Combine(_options.SnapDir, "0000000000000001.snap.db");
+        File.Move(_options.BackendPath, received);
+
+        Assert.Null(RunToReady(out _));
+        Assert.False(File.Exists(received));
+        Assert.Equal("kept", Read("meta", "marker"));
+    }
+
+    [Fact]
+    public void BucketsAreMadeToSayWhatTheTreeSays()
+    {
+        // As a restore by 3.4 leaves them: members of the old cluster, and every restore an old configuration.
+        Restore();
+        Write("members", "dead", """{"id":57005,"peerURLs":["http://127.0.0.1:9"],"name":"old"}""");
+        Write("meta", "confState", """{"voters":[57005],"auto_leave":false}""");
+
+        Assert.Null(RunToReady(out MemberList members));
+        string own = members.Members.Single().HexId;
+        Assert.Null(Read("members", "dead"));
+        Assert.Equal("removed", Read("members_removed", "dead"));
+        Assert.Contains("\"name\":\"m1\"", Read("members", own), StringComparison.Ordinal);
+        Assert.Equal(
+            $$"""{"voters":[{{members.Members.Single().Id}}],"auto_leave":false}""", Read("meta", "confState"));
+    }
+
+    private static WalMetadata Identity()
+    {
+        Assert.True(Bootstrap.TryFound(Founders, "etcd-cluster", out Bootstrap? cluster, out _));
+        return new WalMetadata(cluster!.Members[0].Id, cluster.ClusterId);
+    }
+
+    private void CreateLog(out WriteAheadLog log, WalMetadata identity)
+    {
+        var options = new WalOptions(LinuxDisk.Instance, SystemClock.Instance, Log.None);
+        Assert.False(WriteAheadLog.Create(options, _options.EffectiveWalDir, identity, out WriteAheadLog? made).Failed);
+        log = made!;
+    }
+
+    // A member of one snapshot: its log starts behind index 1, its db must hold that much.
+    private void Restore()
+    {
+        string source = Path.Combine(_root, "source.db");
+        Write(source, "meta", "marker", "kept");
+        var options = new WalOptions(LinuxDisk.Instance, SystemClock.Instance, Log.None);
+        var request = new RestoreRequest(source, _options.DataDir, _options.EffectiveWalDir, "m1")
+        {
+            InitialCluster = Founders,
+            Token = "etcd-cluster",
+            SkipHashCheck = true,
+        };
+        Assert.Null(new SnapshotRestore(options, SystemRandomness.Instance).Run(request).Error);
+    }
+
+    private StartFailure? RunToReady(out MemberList members)
+    {
+        members = new MemberList([], "");
+        var seams = new MemberSeams(LinuxDisk.Instance, SystemClock.Instance, SystemRandomness.Instance,
+            new NoExit(), Log.None, static _ => throw new InvalidOperationException("the db is locked"));
+        StartFailure? failure = new MemberStart(_options, seams).Open(out EtcdServer? server);
+        if (failure is not null)
+        {
+            return failure;
+        }
+
+        // Virtual time: every round is one raft tick, so that the election comes without waiting for it.
+        long now = SystemClock.Instance.MonotonicNanos;
+        for (int i = 0; i < 1000 && !server!.IsReady; i++)
+        {
+            now += 100_000_000;
+            server.CoreActor.Step(now);
+            server.BackendActor.Step(now);
+        }
+
+        Assert.True(server!.IsReady);
+        members = server.Members;
+        server.Close();
+        return null;
+    }
+
+    private string? Read(string bucket, string key)
+    {
+        Assert.False(Db.Open(LinuxDisk.Instance, _options.BackendPath, new DbOptions { ReadOnly = true }, out Db? db).Failed);
+        using (db)
+        {
+            return db!.Current.TryBucket(Encoding.ASCII.GetBytes(bucket), out Bucket found)
+                && found.TryGet(Encoding.ASCII.GetBytes(key), out ReadOnlySpan<byte> value)
+                ? Encoding.UTF8.GetString(value) : null;
+        }
+    }
+
+    private void Write(string bucket, string key, string value) => Write(_options.BackendPath, bucket, key, value);
+
+    private static void Write(string path, string bucket, string key, string value)
+    {
+        Assert.False(Db.Open(LinuxDisk.Instance, path, new DbOptions(), out Db? db).Failed);
+        using (db)
+        {
+            Assert.False(db!.Begin(out WriteTx? tx).Failed);
+            Assert.False(tx!.CreateBucketIfNotExists(Encoding.ASCII.GetBytes(bucket), out WriteBucket? target).Failed);
+            Assert.False(target!.Put(Encoding.ASCII.GetBytes(key), Encoding.UTF8.GetBytes(value)).Failed);
+            Assert.False(tx.Commit().Failed);
+        }
+    }
+
+    private sealed class NoExit : IFatalExit
+    {
+        [System.Diagnostics.CodeAnalysis.DoesNotReturn]
+        public void Exit(int exitCode, string reason) => throw new InvalidOperationException(reason);
+    }
+}
