@@ -44,6 +44,12 @@ public sealed class Log(IClock clock, ILogSink sink, LogLevel minimum = LogLevel
 
     public LogLine Info(string caller, string message) => Line(LogLevel.Info, caller, message);
 
+    /// <summary>Level info with a member "logger" before the caller.</summary>
+    public LogLine InfoOf(string logger, string caller, string message)
+    {
+        return LogLevel.Info < Minimum ? default : new LogLine(this, LogLevel.Info, caller, message, logger);
+    }
+
     public LogLine Warn(string caller, string message) => Line(LogLevel.Warn, caller, message);
 
     public LogLine Error(string caller, string message) => Line(LogLevel.Error, caller, message);
@@ -79,7 +85,7 @@ public readonly struct LogLine
     private readonly ArrayBufferWriter<byte>? _buffer;
     private readonly Utf8JsonWriter? _json;
 
-    internal LogLine(Log log, LogLevel level, string caller, string message)
+    internal LogLine(Log log, LogLevel level, string caller, string message, string? logger = null)
     {
         _log = log;
         _buffer = new ArrayBufferWriter<byte>(256);
@@ -96,6 +102,11 @@ public readonly struct LogLine
             _ => "fatal",
         });
         _json.WriteString("ts", Timestamp(log.Now()));
+        if (logger is not null)
+        {
+            _json.WriteString("logger", logger);
+        }
+
         _json.WriteString("caller", caller);
         _json.WriteString("msg", message);
     }

@@ -7,6 +7,9 @@ public sealed record RaftConfig
     /// <summary>Own member id, not 0.</summary>
     public required ulong Id { get; init; }
 
+    /// <summary>Hears what happens.</summary>
+    public IRaftEvents Events { get; init; } = NoRaftEvents.Instance;
+
     /// <summary>Ticks without a leader before an election: E. The real timeout is drawn from [E, 2E-1].</summary>
     public int ElectionTicks { get; init; } = 10;
 

@@ -25,6 +25,7 @@ public sealed partial class RaftNode
             return false;
         }
 
+        _config.Events.OnElection(_term);
         if (_config.PreVote && !forced)
         {
             BecomePreCandidate();
@@ -64,6 +65,7 @@ public sealed partial class RaftNode
         Reset(term);
         _role = RaftRole.Follower;
         _leader = leader;
+        _config.Events.OnFollower(term);
     }
 
     // Neither term nor vote change; the leader is forgotten.
@@ -73,6 +75,7 @@ public sealed partial class RaftNode
         _leader = 0;
         ResetVotes();
         ForgetReads();
+        _config.Events.OnPreCandidate(_term);
         if (!CountVote(_config.Id, granted: true))
         {
             RequestVotes(MessageType.MsgPreVote, _term + 1, context: null);
@@ -84,6 +87,7 @@ public sealed partial class RaftNode
         Reset(_term + 1);
         _role = RaftRole.Candidate;
         _vote = _config.Id;
+        _config.Events.OnCandidate(_term);
         // The own vote is counted in OnAppended, when it is durable.
         RequestVotes(MessageType.MsgVote, _term, forced ? ForcedCampaign.ToArray() : null);
     }
@@ -148,6 +152,10 @@ public sealed partial class RaftNode
         if (!_granted.Contains(from) && !_rejected.Contains(from))
         {
             (granted ? _granted : _rejected).Add(from);
+            if (granted)
+            {
+                _config.Events.OnVote(_role == RaftRole.PreCandidate, from, _term);
+            }
         }
 
         switch (Quorum.Vote(_voterCount, CountVoters(_granted), CountVoters(_rejected)))

@@ -57,6 +57,7 @@ public sealed partial class RaftNode
         _log.Append(EntryKind.Normal, _term, default);
         _sendEntries = true;
         _sendCommit = true;
+        _config.Events.OnLeader(_term);
     }
 
     private void TickLeader()

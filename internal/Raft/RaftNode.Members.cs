@@ -111,5 +111,6 @@ public sealed partial class RaftNode
         ulong[] learners = [.. _progress.Where(p => p.IsLearner).Select(p => p.Id)];
         _voterCount = voters.Length;
         Members = new ConfiguredMembers(voters, learners);
+        _config.Events.OnMembers(Members);
     }
 }

@@ -56,6 +56,7 @@ public sealed partial class RaftNode
         _handedState = start.State;
         SetMembers(start.Members);
         BecomeFollower(_term, 0);
+        _config.Events.OnStarted(this);
         CampaignIfSoleVoter();
     }
 

@@ -16,6 +16,8 @@ internal sealed record CoreParts
 
     public required RaftNode Raft { get; init; }
 
+    public required RaftLines RaftLines { get; init; }
+
     public required LogWriter LogWriter { get; init; }
 
     public required Store Store { get; init; }

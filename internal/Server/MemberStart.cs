@@ -230,7 +230,17 @@ public sealed class MemberStart
             return new StartFailure("failed to restore the key space", problem, IsPanic: true);
         }
 
-        RaftNode raft = StartRaft(log);
+        var report = new StartReport(_options, log, _log);
+        var raftLines = new RaftLines(_log, log.MemberId);
+        report.WriteSource(backend);
+        if (!log.Restarted)
+        {
+            raftLines.WriteFounded(new ConfiguredMembers([log.MemberId], []));
+        }
+
+        RaftNode raft = StartRaft(log, raftLines);
+        report.WriteMembers(membership);
+        report.WriteRestored(store.Revision, backend.ConsistentIndex, membership.Version);
         var metrics = new ServerMetrics();
         backend.Timings = new BackendTimings(_seams.Clock, metrics.BackendCommit, metrics.Defragment);
         var parts = new CoreParts
@@ -238,6 +248,7 @@ public sealed class MemberStart
             Options = _options,
             MemberId = log.MemberId,
             Raft = raft,
+            RaftLines = raftLines,
             LogWriter = new LogWriter(log.Wal, _fatal, metrics.WalFsync),
             Store = store,
             Backend = backend,
@@ -283,11 +294,12 @@ public sealed class MemberStart
         return null;
     }
 
-    private RaftNode StartRaft(RecoveredLog log)
+    private RaftNode StartRaft(RecoveredLog log, RaftLines lines)
     {
         var config = new RaftConfig
         {
             Id = log.MemberId,
+            Events = lines,
             ElectionTicks = _options.ElectionTicks,
             PreVote = _options.PreVote,
         };

@@ -68,6 +68,12 @@ internal sealed class MembershipKeeper
         }
 
         LogChange(change!);
+        if (toBackend)
+        {
+            _log.Info("etcdserver/server.go",
+                "checking and cleaning up zombie members if needed after confState changed").Write();
+        }
+
         Publish();
     }
 
@@ -158,6 +164,11 @@ internal sealed class MembershipKeeper
 
         Tree.SetAttributes(id, json);
         _membership.SetAttributes(id, member.Name, member.ClientUrls, toBackend ? _buckets : null);
+        if (toBackend)
+        {
+            _log.Info("membership/cluster.go", "checking and cleaning up zombie members after attribute update").Write();
+        }
+
         Publish();
         if (id == _self)
         {
@@ -177,6 +188,12 @@ internal sealed class MembershipKeeper
         line = line.With("cluster-id", _membership.ClusterId.ToString("x")).With("local-member-id", _self.ToString("x"));
         line = before.Length == 0 ? line.With("cluster-version", shown) : line.With("from", before).With("to", version);
         line.Write();
+        _log.Info("api/capability.go", "enabled capabilities for version").With("cluster-version", shown).Write();
+        if (toBackend)
+        {
+            _log.Info("etcdserver/server.go", "cluster version is updated").With("cluster-version", shown).Write();
+        }
+
         Publish();
     }
 

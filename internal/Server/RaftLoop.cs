@@ -33,7 +33,7 @@ public sealed partial class RaftLoop : Actor
     private readonly Applier _applier;
     private readonly ReadIndexes _readIndexes;
     private readonly FatalEnd _fatal;
-    private readonly Log _lines;
+    private readonly RaftLines _raftLines;
     private readonly ServerMetrics _metrics;
     private readonly long _tickNanos;
     private long _nextTick = long.MinValue;
@@ -49,7 +49,7 @@ public sealed partial class RaftLoop : Actor
         _applier = new Applier(parts);
         _store = parts.Store;
         _fatal = parts.Fatal;
-        _lines = parts.Log;
+        _raftLines = parts.RaftLines;
         _metrics = parts.Metrics;
         _tickNanos = _options.TickMillis * 1_000_000L;
         _readIndexes = new ReadIndexes(_raft, parts.Ids, _options.RequestTimeoutNanos, _completions, _metrics);
@@ -305,6 +305,8 @@ public sealed partial class RaftLoop : Actor
 
     private void OnSoftState(ulong leader, RaftRole role)
     {
+        _raftLines.Release();
+        _raftLines.WriteLeader(_seenLeader, leader, _raft.Term);
         // What is published may be ahead: a sole voter elects itself between two hand-outs.
         if (_seenLeader != leader)
         {

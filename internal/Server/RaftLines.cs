@@ -1,0 +1,93 @@
+// Log lines of raft, in the original's words with logger "raft" (facts log-golden). Owned by: core thread.
+using System.Globalization;
+using EtcdAot.Observe;
+using EtcdAot.Raft;
+using EtcdAot.Wire;
+
+namespace EtcdAot.Server;
+
+/// <summary>Turns raft's events into lines.</summary>
+internal sealed class RaftLines(Log log, ulong id) : IRaftEvents
+{
+    private readonly string _self = id.ToString("x", CultureInfo.InvariantCulture);
+
+    // What a node says before its member runs waits until the start has said all of its own.
+    private List<string>? _held;
+    private bool _muted;
+
+    /// <summary>Writes what waited, and from now on at once.</summary>
+    public void Release()
+    {
+        if (_held is { } held)
+        {
+            _held = null;
+            held.ForEach(Emit);
+        }
+    }
+
+    /// <summary>A founded node starts empty and is told its members before it runs.</summary>
+    public void WriteFounded(ConfiguredMembers members)
+    {
+        OnMembers(ConfiguredMembers.Empty);
+        OnFollower(0);
+        Write($"newRaft {_self} [peers: [], term: 0, commit: 0, applied: 0, lastindex: 0, lastterm: 0]");
+        OnFollower(1);
+        OnMembers(members);
+        _muted = true;
+    }
+
+    /// <summary>Another leader, or none.</summary>
+    public void WriteLeader(ulong before, ulong now, ulong term)
+    {
+        if (before == now)
+        {
+            return;
+        }
+
+        Write(before == 0 ? $"raft.node: {_self} elected leader {now:x} at term {term}"
+            : now == 0 ? $"raft.node: {_self} lost leader {before:x} at term {term}"
+            : $"raft.node: {_self} changed leader from {before:x} to {now:x} at term {term}");
+    }
+
+    public void OnMembers(ConfiguredMembers members)
+    {
+        string learners = members.Learners.Length == 0 ? "" : $" learners=({string.Join(' ', members.Learners)})";
+        Write($"{_self} switched to configuration voters=({string.Join(' ', members.Voters)}){learners}");
+    }
+
+    public void OnFollower(ulong term) => Write($"{_self} became follower at term {term}");
+
+    public void OnStarted(RaftNode node)
+    {
+        string peers = string.Join(',', node.Members.Voters.Select(static v => v.ToString("x", CultureInfo.InvariantCulture)));
+        Write($"newRaft {_self} [peers: [{peers}], term: {node.Term}, commit: {node.Committed}, applied: {node.Applied}, " +
+            $"lastindex: {node.Log.LastIndex}, lastterm: {node.Log.LastTerm}]");
+        _muted = false;
+        _held = [];
+    }
+
+    public void OnElection(ulong term) => Write($"{_self} is starting a new election at term {term}");
+
+    public void OnPreCandidate(ulong term) => Write($"{_self} became pre-candidate at term {term}");
+
+    public void OnCandidate(ulong term) => Write($"{_self} became candidate at term {term}");
+
+    public void OnVote(bool preVote, ulong from, ulong term) =>
+        Write($"{_self} received {(preVote ? "MsgPreVoteResp" : "MsgVoteResp")} from {from:x} at term {term}");
+
+    public void OnLeader(ulong term) => Write($"{_self} became leader at term {term}");
+
+    private void Write(string message)
+    {
+        if (_held is { } held)
+        {
+            held.Add(message);
+        }
+        else if (!_muted)
+        {
+            Emit(message);
+        }
+    }
+
+    private void Emit(string message) => log.InfoOf("raft", "etcdserver/zap_raft.go", message).Write();
+}
