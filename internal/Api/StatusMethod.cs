@@ -2,7 +2,6 @@
 // Owned by: the I/O thread of the call.
 using EtcdAot.Server;
 using EtcdAot.Wire.Etcdserverpb;
-using Status = EtcdAot.Grpc.Status;
 
 namespace EtcdAot.Api;
 
