@@ -1,5 +1,5 @@
 // Service Cluster, as far as it stands: MemberList (spec api-v3 §5.1). Owned by: the I/O thread of the call.
-using EtcdAot.Grpc;
+using EtcdAot.Server;
 using EtcdAot.Wire.Codecs;
 using EtcdAot.Wire.Etcdserverpb;
 
