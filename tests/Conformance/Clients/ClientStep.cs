@@ -46,8 +46,11 @@ internal sealed record ClientStep(string[] Args, string? Expected)
         Step("txn", "SUCCESS\n\nOK\n\nt\n1\n") with { Input = "mod(\"t\") = \"0\"\n\nput t 1\nget t\n\nput t 2\n\n" },
         Step("txn", "FAILURE\n\nOK\n\n1\n") with { Input = "value(\"t\") = \"x\"\n\nput t 1\n\nput t 2\ndel k2\n\n" },
         Step("txn -w json", null) with { Input = "ver(\"t\") > \"0\"\n\nget t\n\n\n" },
-        Step("watch k1 --rev=2 --prev-kv", "PUT\n\n\nk1\nv1\nPUT\nk1\nv1\nk1\nv1b\nPUT\nk1\nv1b\nk1\nlate\nDELETE\nk1\nlate\nk1\n\n")
-            with { IsWatch = true, Meanwhile = [["put", "k1", "late"], ["del", "k1"]] },
+        Step("watch k1 --rev=2 --prev-kv",
+            "PUT\nk1\nv1\nPUT\nk1\nv1\nk1\nv1b\nPUT\nk1\nv1b\nk1\nlate\nDELETE\nk1\nlate\nk1\n\n") with
+        {
+            IsWatch = true, Meanwhile = [["put", "k1", "late"], ["del", "k1"]],
+        },
         Step("watch w --prefix", "PUT\nw1\none\nPUT\nw2\ntwo\n")
             with { IsWatch = true, Meanwhile = [["put", "w1", "one"], ["put", "x", "other"], ["put", "w2", "two"]] },
         Step("lease grant 1000", "lease {L} granted with TTL(1000s)\n"),

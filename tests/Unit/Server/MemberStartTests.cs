@@ -5,7 +5,6 @@ using EtcdAot.Observe;
 using EtcdAot.Server;
 using EtcdAot.Sys;
 using EtcdAot.Wal;
-using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
 
 namespace EtcdAot.Tests.Unit.Server;
