@@ -1,7 +1,7 @@
 // What a watch command line asks for: key, range end, start and the command behind "--" (etcdctl §13). Pure.
+using EtcdAot.Cmd.Etcdctl.Flags;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
-using EtcdAot.Cmd.Etcdctl.Flags;
 
 namespace EtcdAot.Cmd.Etcdctl.Commands;
 

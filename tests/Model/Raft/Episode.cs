@@ -17,7 +17,7 @@ internal sealed class Episode
     private readonly Checker _checker = new();
     private readonly SimulatedMember[] _members;
     private readonly Queue<RaftMessage>[] _network;
-    
+
     // Members of different sides do not hear each other.
     private readonly int[] _side;
     private long _step;

@@ -10,8 +10,13 @@ namespace EtcdAot.Tests.Unit.Etcdctl;
 /// <summary>Goal: replies print in each format as recorded runs of the original show them.</summary>
 public class PrinterTests
 {
-    private static readonly ResponseHeader Header = new() { ClusterId = 1, MemberId = 2, Revision = 30,
-        RaftTerm = 2 };
+    private static readonly ResponseHeader Header = new()
+    {
+        ClusterId = 1,
+        MemberId = 2,
+        Revision = 30,
+        RaftTerm = 2
+    };
 
     [Fact]
     public void JsonLeavesOutZeros()
@@ -27,8 +32,12 @@ public class PrinterTests
     [Fact]
     public void JsonOfWatchKeepsAllOuterNames()
     {
-        var reply = new WatchResponse { Header = new ResponseHeader { RaftTerm = 2 }, CompactRevision = 35,
-            Canceled = true };
+        var reply = new WatchResponse
+        {
+            Header = new ResponseHeader { RaftTerm = 2 },
+            CompactRevision = 35,
+            Canceled = true
+        };
         Assert.Equal(
             "{\"Header\":{\"raft_term\":2},\"Events\":[],\"CompactRevision\":35,\"Canceled\":true,\"Created\":false}\n",
             Print("json", p => p.Watch(reply)));
@@ -44,8 +53,14 @@ public class PrinterTests
     [Fact]
     public void SimpleWritesBytesAsTheyAre()
     {
-        var reply = new PutResponse { PrevKv = new KeyValue { Key = ByteString.CopyFromUtf8("k"),
-            Value = ByteString.CopyFrom(0xff) } };
+        var reply = new PutResponse
+        {
+            PrevKv = new KeyValue
+            {
+                Key = ByteString.CopyFromUtf8("k"),
+                Value = ByteString.CopyFrom(0xff)
+            }
+        };
         Assert.Equal([.. "OK\nk\n"u8, 0xff, (byte)'\n'], PrintBytes("simple", false, p => p.Put(reply)));
         Assert.Equal("OK\n\\x6b\n\\xff\n"u8.ToArray(), PrintBytes("simple", true, p => p.Put(reply)));
     }

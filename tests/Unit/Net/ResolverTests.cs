@@ -106,7 +106,8 @@ public sealed class ResolverTests : IDisposable
     public void AnswersWithAnotherIdAreNotBelieved()
     {
         using var server = new NameServer((_, type, _) =>
-            type == 1 ? NameServer.Reply(0, [(1, [10, 0, 0, 5])]) : NameServer.Reply(0, [])) { ForgeFirst = true };
+            type == 1 ? NameServer.Reply(0, [(1, [10, 0, 0, 5])]) : NameServer.Reply(0, []))
+        { ForgeFirst = true };
         Assert.Equal(["10.0.0.5"], Host(server, "forged.test").Addresses);
     }
 

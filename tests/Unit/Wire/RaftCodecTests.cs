@@ -32,7 +32,10 @@ public class RaftCodecTests
                 using var arena = new SlabArena(1024);
                 var entry = new LogEntry
                 {
-                    Kind = (EntryKind)kind, Term = term, Index = index, Data = arena.Copy(data),
+                    Kind = (EntryKind)kind,
+                    Term = term,
+                    Index = index,
+                    Data = arena.Copy(data),
                 };
                 byte[] ours = new byte[EntryView.SizeOf(entry)];
                 var writer = new ProtoWriter(ours);
