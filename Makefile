@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help prerequisites build run test unit conformance oracles bench bench-stub fuzz lint clean
+.PHONY: help prerequisites build run test unit conformance oracles bench bench-stub lint clean
 
 RID ?= linux-x64
 DOTNET ?= dotnet
@@ -44,9 +44,6 @@ bench: build oracles ## ours beside a real etcd 3.5 in the same run, as ratios
 
 bench-stub: prerequisites oracles ## the network stack alone beside a real etcd 3.5
 	@tests/Bench/run stub
-
-fuzz: prerequisites ## every parser on mutated input; FUZZ_SECONDS=60 for each
-	@tests/run fuzz
 
 lint: prerequisites ## formatting, analyzers, rooms, tidy
 	@$(DOTNET) format EtcdAot.sln --verify-no-changes --exclude-diagnostics IDE0130 -v q
