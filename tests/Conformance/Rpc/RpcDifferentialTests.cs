@@ -98,7 +98,7 @@ public class RpcDifferentialTests(ITestOutputHelper output)
         lines.AddRange(LeftOut.Calls.Select(static c => "left out: " + c));
         lines.AddRange(ExpectedDifference.OutOfReach.Select(static c => "expected difference of 3.5.30, out of reach here: " + c));
         lines.AddRange(ErrorTexts.Owed.Select(static o => $"owed texts ({o.Reason}): {string.Join(" · ", o.Texts)}"));
-        lines.Add($"rpc calls: {pair.Calls}, differences: {pair.Differences.Count}");
+        lines.Add($"rpc calls: {pair.Calls}, differences: {pair.Differences.Count}, owed by name: {pair.Owed}");
         string report = string.Join("\n", lines);
         output.WriteLine(report);
         Console.WriteLine(report);
