@@ -1,4 +1,5 @@
 // Where log lines go (spec server-config §11): stderr, stdout, files, or several of them. Any thread.
+using System.Text;
 using EtcdAot.Observe;
 
 namespace EtcdAot.Cmd.Etcd;
@@ -9,7 +10,13 @@ internal sealed class LogSinks : ILogSink
     private readonly Stream[] _outputs;
     private readonly Lock _gate = new();
 
-    private LogSinks(Stream[] outputs) => _outputs = outputs;
+    private readonly long[] _lost;
+
+    internal LogSinks(Stream[] outputs)
+    {
+        _outputs = outputs;
+        _lost = new long[outputs.Length];
+    }
 
     /// <summary>The default.</summary>
     public static LogSinks Stderr() => new([Console.OpenStandardError()]);
@@ -55,10 +62,31 @@ internal sealed class LogSinks : ILogSink
     {
         lock (_gate)
         {
-            foreach (Stream output in _outputs)
+            for (int i = 0; i < _outputs.Length; i++)
             {
-                output.Write(utf8);
+                Write(i, utf8);
             }
+        }
+    }
+
+    // A log that cannot be written (disk full, reader gone) must not end a member that could serve: the line is counted,
+    // and the next one that gets through is told of before it.
+    private void Write(int output, ReadOnlySpan<byte> utf8)
+    {
+        try
+        {
+            if (_lost[output] > 0)
+            {
+                _outputs[output].Write(Encoding.UTF8.GetBytes(
+                    $"{{\"level\":\"warn\",\"msg\":\"log lines could not be written\",\"lines\":{_lost[output]}}}\n"));
+                _lost[output] = 0;
+            }
+
+            _outputs[output].Write(utf8);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
+        {
+            _lost[output]++;
         }
     }
 

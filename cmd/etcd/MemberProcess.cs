@@ -101,8 +101,10 @@ internal sealed class MemberProcess : IDisposable
         }
     }
 
-    /// <summary>Ends the member: threads, then files.</summary>
-    public void StopMember()
+    /// <summary>Ends the member: core, what it still has to answer, then files.</summary>
+    /// <returns>False when a thread did not end in time (a disk that hangs): its files are then left as they are, as
+    /// after a kill, because closing them beside it would mix two writers.</returns>
+    public bool StopMember()
     {
         foreach (Listener listener in _peers)
         {
@@ -110,10 +112,15 @@ internal sealed class MemberProcess : IDisposable
         }
 
         _server!.BeginStop();
+        bool ended = _core!.StopAndJoin(StopMillis);
         _loops.Dispose();
-        _core!.StopAndJoin(StopMillis);
-        _backend!.StopAndJoin(StopMillis);
-        _server.Close();
+        ended = _backend!.StopAndJoin(StopMillis) && ended;
+        if (ended)
+        {
+            _server.Close();
+        }
+
+        return ended;
     }
 
     /// <summary>Closes the ports of a start that failed.</summary>

@@ -110,7 +110,12 @@ internal sealed class MemberRun(MemberConfig config, IReadOnlyDictionary<string,
             .With("current-leader-member-id", server.Status.Leader.ToString("x")).Write();
         StartLines.ClientsStopped(log, config);
         StartLines.PerPort(log, "embed/etcd.go", "stopping serving peer traffic", config.ListenPeerUrls);
-        process.StopMember();
+        if (!process.StopMember())
+        {
+            log.Error("etcdmain/etcd.go", "a thread of the member did not end in time; its files are left as they are")
+                .Write();
+        }
+
         StartLines.PerPort(log, "embed/etcd.go", "stopped serving peer traffic", config.ListenPeerUrls);
         StartLines.Closing(log, "closed etcd server", config);
         return Signals.EndBy(number);

@@ -16,7 +16,7 @@ internal enum SubState
 
 /// <summary>One endpoint of a channel.</summary>
 internal sealed class SubConnection(ChannelCore core, Endpoint endpoint)
-    : IDialResult, IHostResult, IH2Events, ILoopWork
+    : IDialResult, IHostResult, ILoopWork
 {
     private const long FirstPause = 1_000_000_000;
     private const long LongestPause = 120_000_000_000;
@@ -97,49 +97,13 @@ internal sealed class SubConnection(ChannelCore core, Endpoint endpoint)
     {
         _dialer = null;
         Transport = connection;
-        Connection = H2Connection.Client(connection, core.HttpOptions, this);
+        Connection = H2Connection.Client(connection, core.HttpOptions, new Life(this, connection));
     }
 
     public void OnDialFailed(Errno reason, string text)
     {
         _dialer = null;
         Fail(text);
-    }
-
-    public void OnReady()
-    {
-        State = SubState.Ready;
-        _pause = 0;
-        LastError = null;
-        core.OnChange();
-    }
-
-    public void OnGoAway(uint errorCode, ReadOnlySpan<byte> debugData)
-    {
-        // It serves what is open; new calls go elsewhere, and a new connection is made.
-        if (State == SubState.Ready)
-        {
-            State = SubState.Idle;
-            Connection = null;
-            core.OnChange();
-        }
-    }
-
-    public void OnCapacity() => core.OnChange();
-
-    public void OnClosed(Errno reason)
-    {
-        if (State == SubState.Connecting)
-        {
-            Connection = null;
-            Fail("error reading server preface: " + (reason.Failed ? reason.ToString() : "EOF"), dialing: false);
-        }
-        else if (State == SubState.Ready)
-        {
-            Connection = null;
-            State = SubState.Idle;
-            core.OnChange();
-        }
     }
 
     /// <summary>The pause is over.</summary>
@@ -150,6 +114,16 @@ internal sealed class SubConnection(ChannelCore core, Endpoint endpoint)
         {
             Connect();
         }
+    }
+
+    private void Changed() => core.OnChange();
+
+    private void Leave()
+    {
+        Connection = null;
+        Transport = null;
+        State = SubState.Idle;
+        core.OnChange();
     }
 
     private void Dial(IReadOnlyList<NetworkAddress> addresses)
@@ -167,5 +141,52 @@ internal sealed class SubConnection(ChannelCore core, Endpoint endpoint)
         long pause = _pause - jitter + (long)(core.Randomness.NextUInt64() % (ulong)(2 * jitter));
         _timer = core.Loop.Schedule(core.Loop.NowNanos + pause, this);
         core.OnChange();
+    }
+
+    /// <summary>Hears one connection. After a GOAWAY the endpoint has another, and what the old one still says is not
+    /// about that.</summary>
+    private sealed class Life(SubConnection owner, SocketConnection transport) : IH2Events
+    {
+        private bool IsCurrent => ReferenceEquals(owner.Transport, transport);
+
+        public void OnReady()
+        {
+            if (IsCurrent)
+            {
+                owner.State = SubState.Ready;
+                owner._pause = 0;
+                owner.LastError = null;
+                owner.Changed();
+            }
+        }
+
+        public void OnGoAway(uint errorCode, ReadOnlySpan<byte> debugData)
+        {
+            // It serves what is open; new calls go elsewhere, and a new connection is made.
+            if (IsCurrent && owner.State == SubState.Ready)
+            {
+                owner.Leave();
+            }
+        }
+
+        public void OnCapacity() => owner.Changed();
+
+        public void OnClosed(Errno reason)
+        {
+            if (!IsCurrent)
+            {
+                return;
+            }
+
+            if (owner.State == SubState.Connecting)
+            {
+                owner.Connection = null;
+                owner.Fail("error reading server preface: " + (reason.Failed ? reason.ToString() : "EOF"), dialing: false);
+            }
+            else if (owner.State == SubState.Ready)
+            {
+                owner.Leave();
+            }
+        }
     }
 }

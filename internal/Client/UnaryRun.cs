@@ -29,9 +29,33 @@ internal sealed class UnaryRun<TRequest, TResponse>(
         ? EtcdChannel.ToCore(status)
         : throw new InvalidOperationException("the call has not ended");
 
-    internal void Cancel() => _stop.Cancel();
+    internal void Cancel()
+    {
+        try
+        {
+            _stop.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended: there is nothing left to cancel.
+        }
+    }
 
     internal async Task<TResponse> RunAsync(TRequest request)
+    {
+        try
+        {
+            return await RunAttempts(request).ConfigureAwait(false);
+        }
+        finally
+        {
+            // Nobody may wait for headers of a call that could not even be opened.
+            _headers.TrySetResult([]);
+            _stop.Dispose();
+        }
+    }
+
+    private async Task<TResponse> RunAttempts(TRequest request)
     {
         ReadOnlyMemory<byte> payload = channel.Serialize(method, request);
         for (int attempt = 0; ; attempt++)

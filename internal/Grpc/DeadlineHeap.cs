@@ -10,6 +10,7 @@ internal sealed class DeadlineHeap(IoLoop loop) : ILoopWork
 {
     private Call[] _heap = new Call[64];
     private int _count;
+    private LoopTimer? _timer;
     private long _armedFor = long.MaxValue;
 
     internal int Count => _count;
@@ -51,6 +52,7 @@ internal sealed class DeadlineHeap(IoLoop loop) : ILoopWork
 
     public void Run()
     {
+        _timer = null;
         _armedFor = long.MaxValue;
         while (_count > 0 && _heap[0].DeadlineNanos <= loop.NowNanos)
         {
@@ -66,8 +68,10 @@ internal sealed class DeadlineHeap(IoLoop loop) : ILoopWork
     {
         if (_count > 0 && _heap[0].DeadlineNanos < _armedFor)
         {
+            // The later timer goes: one that stayed would arm another of its own when it runs, for ever.
+            _timer?.Cancel();
             _armedFor = _heap[0].DeadlineNanos;
-            loop.Schedule(_armedFor, this);
+            _timer = loop.Schedule(_armedFor, this);
         }
     }
 

@@ -111,6 +111,9 @@ public sealed class EpollLoop : IoLoop, IThreadBody, IDisposable
         {
             RunOnce(long.MaxValue);
         }
+
+        // What was posted before Stop is still done and sent: the last answers are among it.
+        RunOnce(0);
     }
 
     /// <inheritdoc/>

@@ -45,6 +45,12 @@ public sealed class ActorThread : IThreadBody, IActorHost
 
             Sleep(due);
         }
+
+        // What was handed in before Stop is still looked at: the last answers are among it.
+        foreach (Actor actor in _actors)
+        {
+            _ = actor.Step(_clock.MonotonicNanos);
+        }
     }
 
     /// <inheritdoc/>

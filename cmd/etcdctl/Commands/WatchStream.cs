@@ -75,6 +75,9 @@ internal sealed class WatchStream(EtcdClient client, Action<WatchLine, WatchResp
                         }
                     }
                 }
+
+                // The server ended the stream in order: it is opened again, but not in a tight loop.
+                Thread.Sleep(Pause);
             }
             catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable
                 && e.Status.Detail != "etcdserver: no leader")

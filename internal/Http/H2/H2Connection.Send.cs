@@ -319,8 +319,9 @@ public sealed partial class H2Connection
 
         int length = part.Length;
         long allowed = Math.Min(Math.Min(stream.SendWindow, _connectionSendWindow), H2Protocol.FramePayloadMax);
-        int n = (int)Math.Min(length, allowed);
-        if (n <= 0 && length > 0)
+        // A window may stand below zero (RFC 9113 §6.9.2); an empty DATA frame needs none of it.
+        int n = (int)Math.Clamp(allowed, 0, length);
+        if (n == 0 && length > 0)
         {
             return false;
         }

@@ -35,6 +35,7 @@ public sealed class DecodedHeaders : HeaderBlock
         _count = 0;
         _used = 0;
         ListSize = 0;
+        Copied = 0;
         if (_arena.Length > ArenaKept)
         {
             _arena = new byte[1024];
@@ -59,7 +60,11 @@ public sealed class DecodedHeaders : HeaderBlock
         return _arena.AsSpan(_used, length);
     }
 
-    internal void Advance(int length) => _used += length;
+    internal void Advance(int length)
+    {
+        _used += length;
+        Copied += length;
+    }
 
     /// <summary>Bytes in the arena, the start of the next field.</summary>
     internal int Mark => _used;
@@ -84,6 +89,12 @@ public sealed class DecodedHeaders : HeaderBlock
 
         _fields[_count++] = new Field(mark, nameLength, valueLength);
     }
+
+    /// <summary>Adds a field's size without the field.</summary>
+    internal void CountField(int bytes) => ListSize += (long)bytes + DynamicTable.EntryOverhead;
+
+    /// <summary>Bytes copied into the arena by this block so far, fields that were not kept included; for tests.</summary>
+    internal long Copied { get; private set; }
 
     private int CheckedIndex(int index)
     {

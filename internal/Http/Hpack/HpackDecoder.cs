@@ -91,6 +91,11 @@ public sealed class HpackDecoder(int tableCapacity, int listSizeMax)
             return false;
         }
 
+        if (IsTooLarge)
+        {
+            return CountReference(index);
+        }
+
         int mark = Headers.Mark;
         if (!AppendName(index, out int nameLength))
         {
@@ -123,6 +128,15 @@ public sealed class HpackDecoder(int tableCapacity, int listSizeMax)
 
             nameLength = Headers.Mark - mark;
         }
+        else if (IsTooLarge && !indexing)
+        {
+            // Its name is counted without a copy; the value's bytes are the block's own.
+            nameLength = 0;
+            if (!CountReference(index))
+            {
+                return false;
+            }
+        }
         else if (!AppendName(index, out nameLength))
         {
             return false;
@@ -140,6 +154,23 @@ public sealed class HpackDecoder(int tableCapacity, int listSizeMax)
         }
 
         EndField(mark, nameLength);
+        return true;
+    }
+
+    private bool IsTooLarge => Headers.ListSize > listSizeMax;
+
+    /// <summary>Beyond the limit a field that leaves the table alone is only counted: a byte of the block would cost a
+    /// whole table entry's copy otherwise.</summary>
+    private bool CountReference(int index)
+    {
+        if (index == 0 || index > StaticTable.Count + _table.Count)
+        {
+            return false;
+        }
+
+        Headers.CountField(index <= StaticTable.Count
+            ? StaticTable.Entry(index).Name.Length + StaticTable.Entry(index).Value.Length
+            : _table.Name(index - StaticTable.Count - 1).Length + _table.Value(index - StaticTable.Count - 1).Length);
         return true;
     }
 

@@ -75,6 +75,27 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
+    public async Task TheEndOfAConnectionThatWasLeftDoesNotTouchTheNewOne()
+    {
+        using EtcdClient client = Connect(_server.Address);
+        using Core.AsyncDuplexStreamingCall<WatchRequest, WatchResponse> watch = client.Watch.Watch(deadline: In(10));
+        await watch.RequestStream.WriteAsync(new WatchRequest { CancelRequest = new WatchCancelRequest { WatchId = 1 } });
+        Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
+
+        // GOAWAY: the stream stays on the old connection, the next call makes a new one; then the old one closes.
+        await _server.OnLoop(() => _server.Accepted[0].Shutdown());
+        await client.Kv.RangeAsync(Key("b"), deadline: In(5));
+        await _server.OnLoop(() => _server.Accepted[0].Close());
+        await Assert.ThrowsAnyAsync<Exception>(() => watch.ResponseStream.MoveNext(CancellationToken.None));
+        for (int i = 0; i < 20; i++)
+        {
+            await client.Kv.RangeAsync(Key("c"), deadline: In(5));
+        }
+
+        Assert.Equal(2, _server.Accepted.Count);
+    }
+
+    [Fact]
     public async Task ClientStream()
     {
         using EtcdClient client = Connect(_server.Address);

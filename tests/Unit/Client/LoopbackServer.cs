@@ -35,9 +35,29 @@ internal sealed class LoopbackServer : IConnectionAcceptor, IDisposable
 
     public string Address => _listener.Address.ToString();
 
+    /// <summary>Connections accepted so far, in order.</summary>
+    public List<H2Connection> Accepted { get; } = [];
+
     public void OnAccepted(SocketConnection connection)
     {
-        H2Connection.Server(connection, _server, new H2Options());
+        Accepted.Add(H2Connection.Server(connection, _server, new H2Options()));
+    }
+
+    /// <summary>Does something on the server's loop and waits for it.</summary>
+    public Task OnLoop(Action action)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _group.Loops[0].Post(new Work(action, done));
+        return done.Task;
+    }
+
+    private sealed class Work(Action action, TaskCompletionSource done) : ILoopWork
+    {
+        public void Run()
+        {
+            action();
+            done.SetResult();
+        }
     }
 
     public void Dispose() => _group.Dispose();

@@ -155,6 +155,20 @@ public class KernelTests
     }
 
     [Fact]
+    public void DeadlinesOfManyCallsKeepOneTimer()
+    {
+        // Short calls beside long ones: the timer of the earlier deadline takes the place of the later one's.
+        _echo.Hold = true;
+        for (int i = 0; i < 20; i++)
+        {
+            Begin("/a.B/Unary", ("grpc-timeout", "5S"));
+            Begin("/a.B/Unary", ("grpc-timeout", "1S"));
+            _loop.Advance(1_100_000_000);
+            Assert.True(_loop.Armed <= 1, $"{_loop.Armed} timers after {i + 1} rounds");
+        }
+    }
+
+    [Fact]
     public void DeadlineEndsACallAndALateReplyGoesNowhere()
     {
         _echo.Hold = true;

@@ -224,6 +224,24 @@ public class H2PairTests
         Assert.Equal("closed", events.Heard[^1]);
     }
 
+    [Fact]
+    public void AnEndWithoutBytesLeavesAlthoughTheWindowStandsBelowZero()
+    {
+        // RFC 9113 §6.9.2: a smaller INITIAL_WINDOW_SIZE takes back what was already sent.
+        var wire = new FakeConnection(new FakeLoop());
+        H2Connection client = H2Connection.Client(wire, H2Options.ClientDefaults);
+        wire.Feed(H2Transcript.MakeFrame(FrameType.Settings, FrameFlags.None, 0, []));
+        HttpStream stream = client.Open(H2Transcript.Request(), false, new RecordingHandler("1", []))!;
+        stream.BeginData(1000);
+        stream.EndData(false);
+        wire.Feed(H2Transcript.MakeFrame(FrameType.Settings, FrameFlags.None, 0, [0, 4, 0, 0, 0, 100]));
+        wire.TakeOutput();
+        stream.BeginData(0);
+        stream.EndData(true);
+        byte[] output = wire.TakeOutput();
+        Assert.Equal(H2Transcript.MakeFrame(FrameType.Data, FrameFlags.EndStream, 1, []), output);
+    }
+
     private sealed class Events : IH2Events
     {
         public List<string> Heard { get; } = [];

@@ -237,6 +237,30 @@ public class HpackTests
         Assert.Equal(HpackResult.ListTooLarge, decoder.Decode(block));
         Assert.True(decoder.Headers.ListSize > 100_000);
         Assert.True(decoder.Headers.Count < 40);
+        Assert.True(decoder.Headers.Copied < 110_000, $"{decoder.Headers.Copied} bytes were copied");
+
+        // The same with literals that only borrow the long name: two bytes of the block each.
+        var literals = new byte[3 * 16_000];
+        for (int i = 0; i < literals.Length; i += 3)
+        {
+            (literals[i], literals[i + 1]) = (0x0f, 62 - 15);
+        }
+
+        Assert.Equal(HpackResult.Ok, decoder.Decode(Named()));
+        Assert.Equal(HpackResult.ListTooLarge, decoder.Decode(literals));
+        Assert.True(decoder.Headers.Copied < 110_000, $"{decoder.Headers.Copied} bytes were copied");
+    }
+
+    // One field whose name fills most of the table.
+    private static byte[] Named()
+    {
+        var block = new byte[3100];
+        block[0] = 0x40;
+        int at = HpackInteger.Write(block, 1, 0, 7, 3000);
+        block.AsSpan(at, 3000).Fill((byte)'n');
+        at += 3000;
+        block[at++] = 0;
+        return block[..at];
     }
 
     [Fact]
