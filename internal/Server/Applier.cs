@@ -127,7 +127,7 @@ internal sealed partial class Applier
         }
 
         long began = _clock.MonotonicNanos;
-        EtcdError? error = Refusal(request) ?? Run(request, toBackend, proposal, loop);
+        EtcdError? error = _alarms.Refusal(request.Op, request.Body) ?? Run(request, toBackend, proposal, loop);
         _times.Applied(request.Op, error, _clock.MonotonicNanos - began);
         if (proposal is null)
         {
@@ -166,18 +166,6 @@ internal sealed partial class Applier
     private static bool IsMembership(RaftOp op)
     {
         return op is RaftOp.ClusterVersionSet or RaftOp.ClusterMemberAttrSet;
-    }
-
-    // CORRUPT is outermost, NOSPACE within it (spec cluster §5.8).
-    private EtcdError? Refusal(in InternalRequestView request)
-    {
-        if (_alarms.HasCorrupt && (request.Op is RaftOp.Put or RaftOp.DeleteRange or RaftOp.Txn
-            or RaftOp.Compaction or RaftOp.LeaseGrant or RaftOp.LeaseRevoke))
-        {
-            return EtcdError.Corrupt;
-        }
-
-        return _alarms.HasNoSpace && Quota.CostOf(request.Op, request.Body) > 0 ? EtcdError.NoSpace : null;
     }
 
     private EtcdError? Run(

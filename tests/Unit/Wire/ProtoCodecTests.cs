@@ -86,6 +86,38 @@ public class ProtoCodecTests
         Assert.False(KeyValueView.TryParse(bytes, out _));
     }
 
+    // Each tried on a real 3.5.30: Maintenance.Status for etcd's generated decoders, Health.Check for the other.
+    [Theory]
+    [InlineData("bb3e00010c", true, false)]
+    [InlineData("bb3ec33e0c0c", true, false)]
+    [InlineData("bb3ec43e", true, false)]
+    [InlineData("bb3ebc3e", true, true)]
+    [InlineData("bb3e0801", false, false)]
+    [InlineData("bb3e0b0c", false, false)]
+    [InlineData("bb3e0e", false, false)]
+    [InlineData("b83effffffffffffffffff01", true, true)]
+    [InlineData("b83effffffffffffffffff02", true, false)]
+    [InlineData("b83effffffffffffffffff7f", true, false)]
+    [InlineData("b8be80801000", true, false)]
+    [InlineData("f8ffffff0f00", true, true)]
+    [InlineData("f8ffffff7f00", false, false)]
+    [InlineData("0001", false, false)]
+    public void EachOfTheTwoDecodersHasItsOwnRules(string hex, bool generated, bool strict)
+    {
+        Assert.Equal(generated, Reads(hex, strict: false));
+        Assert.Equal(strict, Reads(hex, strict: true));
+
+        static bool Reads(string hex, bool strict)
+        {
+            var reader = new ProtoReader(Convert.FromHexString(hex), strict);
+            while (reader.Next())
+            {
+            }
+
+            return !reader.Failed;
+        }
+    }
+
     private static KeyValue? Parse(byte[] bytes)
     {
         try
