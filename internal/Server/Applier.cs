@@ -30,7 +30,7 @@ internal sealed partial class Applier
     private readonly IClock _clock;
     private readonly ApplyTimes _times;
     private readonly List<(Proposal Proposal, EtcdError? Error)> _awaitingAlarm = [];
-    private readonly List<(Proposal Proposal, long Revision)> _awaitingCompaction = [];
+    private readonly List<(Proposal Proposal, long Revision, EtcdError? Error)> _awaitingCompaction = [];
     private readonly ulong _heldAtStart;
     private bool _alarmProposed;
     private bool _reconciled;
@@ -141,9 +141,10 @@ internal sealed partial class Applier
             _awaitingAlarm.Add((proposal, error));
             ProposeNoSpace(loop);
         }
-        else if (error is null && proposal.WaitForPhysicalCompaction)
+        else if (proposal.WaitForPhysicalCompaction && (error is null || ReferenceEquals(error, EtcdError.Compacted)))
         {
-            _awaitingCompaction.Add((proposal, _store.CompactedRevision));
+            // One that comes too late waits for those before it (spec api-v3 §2.6).
+            _awaitingCompaction.Add((proposal, _store.CompactedRevision, error));
         }
         else
         {
@@ -157,7 +158,7 @@ internal sealed partial class Applier
         {
             if (_store.CompactionDone(_awaitingCompaction[i].Revision))
             {
-                loop.OnRequestApplied(_awaitingCompaction[i].Proposal, null);
+                loop.OnRequestApplied(_awaitingCompaction[i].Proposal, _awaitingCompaction[i].Error);
                 _awaitingCompaction.RemoveAt(i);
             }
         }

@@ -1,5 +1,6 @@
 // Both servers and the count of calls. Every call goes to the real one first, then to ours; the answers are compared
 // at once. The state that the generator needs (revision, compaction) is what the real one said.
+using System.Diagnostics;
 using System.Globalization;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
@@ -11,7 +12,10 @@ internal sealed class Lockstep(RpcMember real, RpcMember ours, OptionTable table
 {
     private const int MostDifferences = 40;
 
-    private readonly List<(long Theirs, long Mine)> _named = [];
+    private const long ShortTtl = 60;
+    private static readonly TimeSpan ExpiryLimit = TimeSpan.FromSeconds(90);
+
+    private readonly List<(long Theirs, long Mine, long Ttl)> _named = [];
     private int _leases;
     private ExpectedDifference? _expected;
 
@@ -59,7 +63,15 @@ internal sealed class Lockstep(RpcMember real, RpcMember ours, OptionTable table
             table.Count(decoded);
         }
 
-        return Send(method, bytes, bytes, () => form + " " + Convert.ToHexString(bytes.AsSpan(0, Math.Min(bytes.Length, 120))));
+        RawReply reply = Send(
+            method, bytes, bytes, () => form + " " + Convert.ToHexString(bytes.AsSpan(0, Math.Min(bytes.Length, 120))));
+        if (method == RawMethods.LeaseGrant && reply.Body is { } body
+            && method.Decode(bytes) is LeaseGrantRequest { ID: not 0 } grant)
+        {
+            _named.Add((grant.ID, grant.ID, LeaseGrantResponse.Parser.ParseFrom(body).TTL));
+        }
+
+        return reply;
     }
 
     /// <summary>Counts and compares one answer of each; <paramref name="what"/> repeats the call.</summary>
@@ -105,15 +117,37 @@ internal sealed class Lockstep(RpcMember real, RpcMember ours, OptionTable table
         }
     }
 
-    /// <summary>Revokes the leases that the servers named.</summary>
+    /// <summary>Revokes the leases that the servers named. One with a short ttl may expire on its own at any moment, so
+    /// its end is waited for.</summary>
     public void RevokeNamed()
     {
-        foreach ((long theirs, long mine) in _named)
+        foreach ((long theirs, long mine, long ttl) in _named)
         {
+            if (ttl < ShortTtl)
+            {
+                AwaitExpiry(theirs, mine);
+            }
+
             Unary(RawMethods.LeaseRevoke, m => new LeaseRevokeRequest { ID = m == real ? theirs : mine });
         }
 
         _named.Clear();
+    }
+
+    /// <summary>Waits until both say that a lease is gone; nothing is compared.</summary>
+    public void AwaitExpiry(long theirs, long mine)
+    {
+        long started = Stopwatch.GetTimestamp();
+        foreach ((RpcMember member, long id) in new[] { (real, theirs), (ours, mine) })
+        {
+            byte[] request = new LeaseTimeToLiveRequest { ID = id }.ToByteArray();
+            while (member.Unary(RawMethods.LeaseTimeToLive.Service, RawMethods.LeaseTimeToLive.Name, request) is not { Body: { } body }
+                || LeaseTimeToLiveResponse.Parser.ParseFrom(body).GrantedTTL != 0)
+            {
+                Assert.True(Stopwatch.GetElapsedTime(started) < ExpiryLimit, $"lease {id} of {member.Name} does not expire");
+                Thread.Sleep(50);
+            }
+        }
     }
 
     private void NameLease(RawMethod method, byte[] request, RawReply theirs, RawReply mine)
@@ -124,9 +158,10 @@ internal sealed class Lockstep(RpcMember real, RpcMember ours, OptionTable table
             return;
         }
 
+        long ttl = LeaseGrantResponse.Parser.ParseFrom(theirBody).TTL;
         long theirId = LeaseGrantResponse.Parser.ParseFrom(theirBody).ID;
         long myId = LeaseGrantResponse.Parser.ParseFrom(myBody).ID;
-        _named.Add((theirId, myId));
+        _named.Add((theirId, myId, ttl));
         string name = string.Create(CultureInfo.InvariantCulture, $"{{lease {++_leases}}}");
         real.NameLease(theirId, theirId > 0 ? name : "not positive");
         ours.NameLease(myId, myId > 0 ? name : "not positive");

@@ -58,7 +58,8 @@ public class ProtoCodecTests
                     Assert.Equal(theirs.ModRevision, view.ModRevision);
                 }
 
-                Assert.False(ours && theirs is null, "ours accepted what the generated parser refuses");
+                // C#'s generated parser is stricter than etcd's about groups and tags.
+                Assert.False(ours && theirs is null && Reads(bytes, strict: true), "ours accepted what is no message");
             },
             iter: 5000,
             seed: "0000KeyValue1");
@@ -104,18 +105,18 @@ public class ProtoCodecTests
     [InlineData("0001", false, false)]
     public void EachOfTheTwoDecodersHasItsOwnRules(string hex, bool generated, bool strict)
     {
-        Assert.Equal(generated, Reads(hex, strict: false));
-        Assert.Equal(strict, Reads(hex, strict: true));
+        Assert.Equal(generated, Reads(Convert.FromHexString(hex), strict: false));
+        Assert.Equal(strict, Reads(Convert.FromHexString(hex), strict: true));
+    }
 
-        static bool Reads(string hex, bool strict)
+    private static bool Reads(byte[] bytes, bool strict)
+    {
+        var reader = new ProtoReader(bytes, strict);
+        while (reader.Next())
         {
-            var reader = new ProtoReader(Convert.FromHexString(hex), strict);
-            while (reader.Next())
-            {
-            }
-
-            return !reader.Failed;
         }
+
+        return !reader.Failed;
     }
 
     private static KeyValue? Parse(byte[] bytes)
