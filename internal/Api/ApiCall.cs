@@ -47,6 +47,13 @@ internal sealed class ApiCall : Call
         Home!.Propose(Proposal);
     }
 
+    /// <summary>Asks the core about leases; who owns the question sets the proposal's error and runs this call.</summary>
+    public void Ask(LeaseQuestion question)
+    {
+        GoAway();
+        Home!.Ask(question);
+    }
+
     /// <summary>The slot came back.</summary>
     public void ComeBack() => IsAway = false;
 

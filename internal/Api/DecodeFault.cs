@@ -25,11 +25,18 @@ internal ref struct DecodeFault
 
     /// <summary>The status of a unary request that is no such message.</summary>
     public static Status Of(ReadOnlySpan<byte> bytes, MessageDescriptor message) =>
-        new(RpcCode.Internal, "grpc: error unmarshalling request: " + (Find(bytes, message, 0) ?? Cut));
+        Of(Find(bytes, message, 0) ?? Cut);
 
-    /// <summary>The same for a message on a stream of requests.</summary>
+    /// <summary>The same with the decoder's words.</summary>
+    public static Status Of(string fault) => new(RpcCode.Internal, "grpc: error unmarshalling request: " + fault);
+
+    /// <summary>The status of a message that is none on a stream, be it of requests or of answers.</summary>
     public static Status OnStream(ReadOnlySpan<byte> bytes, MessageDescriptor message) =>
-        new(RpcCode.Internal, "grpc: failed to unmarshal the received message: " + (Find(bytes, message, 0) ?? Cut));
+        OnStream(Find(bytes, message, 0) ?? Cut);
+
+    /// <summary>The same with the decoder's words.</summary>
+    public static Status OnStream(string fault) =>
+        new(RpcCode.Internal, "grpc: failed to unmarshal the received message: " + fault);
 
     /// <summary>The request message of an operation that goes through the log.</summary>
     public static MessageDescriptor RequestOf(RaftOp op) => op switch

@@ -10,6 +10,11 @@ namespace EtcdAot.Api;
 /// <summary>Health.Check, Health.Watch and Health.List.</summary>
 internal sealed class HealthMethod(HealthMethod.Question question) : IHotMethod
 {
+    // The standard library decodes these messages, not etcd's generated code: other rules, other words. Which of two
+    // forms of the space a binary uses is drawn when it is built; this is that of the newest packaged one.
+    private const string Unparsable = "proto:\u00a0cannot parse invalid wire-format data";
+    private const string NoText = "string field contains invalid UTF-8";
+
     private const ulong Serving = 1;
     private const ulong ServiceUnknown = 3;
 
@@ -24,21 +29,23 @@ internal sealed class HealthMethod(HealthMethod.Question question) : IHotMethod
     public void OnMessage(ReadOnlySpan<byte> message, Call call)
     {
         bool named = false;
-        bool sound = true;
-        var reader = new ProtoReader(message);
-        while (reader.Next())
+        string? fault = null;
+        var reader = new ProtoReader(message, strict: true);
+        while (fault is null && reader.Next())
         {
-            if (reader.Field == 1 && question != Question.List)
+            // The field in another wire type is an unknown field.
+            if (reader.Field == 1 && reader.Type == WireType.Bytes && question != Question.List)
             {
                 ReadOnlySpan<byte> name = reader.ReadBytes();
                 named = !name.IsEmpty;
-                sound &= Utf8.IsValid(name);
+                fault = Utf8.IsValid(name) ? null : NoText;
             }
         }
 
-        if (reader.Failed || !sound)
+        fault = reader.Failed ? Unparsable : fault;
+        if (fault is not null)
         {
-            call.Finish(Status.UndecodableRequest);
+            call.Finish(question == Question.Watch ? DecodeFault.OnStream(fault) : DecodeFault.Of(fault));
         }
         else if (question == Question.Watch)
         {

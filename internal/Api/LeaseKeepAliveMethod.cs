@@ -4,6 +4,7 @@ using EtcdAot.Grpc;
 using EtcdAot.Server;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
+using EtcdAot.Wire.Etcdserverpb;
 
 namespace EtcdAot.Api;
 
@@ -55,7 +56,7 @@ internal sealed class LeaseKeepAliveMethod(ApiLoops loops) : IHotMethod
         }
         else if (!LeaseIdField.TryRead(message, out long id))
         {
-            call.Finish(Status.UndecodableRequest);
+            call.Finish(DecodeFault.OnStream(message, LeaseKeepAliveRequest.Descriptor));
         }
         else
         {

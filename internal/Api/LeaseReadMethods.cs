@@ -4,6 +4,8 @@ using System.Buffers;
 using EtcdAot.Grpc;
 using EtcdAot.Server;
 using EtcdAot.Wire.Codecs;
+using EtcdAot.Wire.Etcdserverpb;
+using Google.Protobuf.Reflection;
 
 namespace EtcdAot.Api;
 
@@ -30,7 +32,7 @@ internal abstract class LeaseReadMethod(ApiLoops loops) : IHotMethod
         var mine = (LeaseCall)call;
         if (!TryRead(message, mine.Question))
         {
-            call.Finish(Status.UndecodableRequest);
+            call.Finish(DecodeFault.Of(message, Request));
             return;
         }
 
@@ -57,6 +59,9 @@ internal abstract class LeaseReadMethod(ApiLoops loops) : IHotMethod
         Answers.Send(call, header, fields.WrittenSpan);
     }
 
+    /// <summary>The request message, for the words of a refusal.</summary>
+    protected abstract MessageDescriptor Request { get; }
+
     protected abstract bool TryRead(ReadOnlySpan<byte> message, LeaseQuestion question);
 
     protected abstract void Encode(LeaseQuestion answered, ArrayBufferWriter<byte> fields);
@@ -65,6 +70,8 @@ internal abstract class LeaseReadMethod(ApiLoops loops) : IHotMethod
 /// <summary>Serves Lease.LeaseTimeToLive {1 ID, 2 keys}.</summary>
 internal sealed class LeaseTimeToLiveMethod(ApiLoops loops) : LeaseReadMethod(loops)
 {
+    protected override MessageDescriptor Request => LeaseTimeToLiveRequest.Descriptor;
+
     public override Call CreateCall() => new LeaseCall(static owner => new LeaseTimeToLive(owner));
 
     protected override bool TryRead(ReadOnlySpan<byte> message, LeaseQuestion question)
@@ -104,6 +111,8 @@ internal sealed class LeaseTimeToLiveMethod(ApiLoops loops) : LeaseReadMethod(lo
 /// <summary>Serves Lease.LeaseLeases.</summary>
 internal sealed class LeaseLeasesMethod(ApiLoops loops) : LeaseReadMethod(loops)
 {
+    protected override MessageDescriptor Request => LeaseLeasesRequest.Descriptor;
+
     public override Call CreateCall() => new LeaseCall(static owner => new LeaseListing(owner));
 
     protected override bool TryRead(ReadOnlySpan<byte> message, LeaseQuestion question)

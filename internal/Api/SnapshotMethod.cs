@@ -56,7 +56,7 @@ internal sealed class SnapshotMethod(ApiLoops loops) : IHotMethod
     {
         if (!Answers.IsMessage(message))
         {
-            call.Finish(DecodeFault.Of(message, Wire.Etcdserverpb.SnapshotRequest.Descriptor));
+            call.Finish(DecodeFault.OnStream(message, Wire.Etcdserverpb.SnapshotRequest.Descriptor));
             return;
         }
 

@@ -51,8 +51,8 @@ internal sealed class TxnRules(EtcdServer server) : IProposedRules
         }
 
         View view = home.BeginRead();
-        EtcdError? error = TxnApplier.FindBadRange(message, view, home.RangeScratch);
-        if (error is null && readOnly)
+        BadRange bad = TxnApplier.FindBadRange(message, view, home.RangeScratch);
+        if (bad.Error is null && readOnly)
         {
             home.Answer.ResetWrittenCount();
             new ReadOnlyTxn(home.RangeScratch).Run(txn, view, home.Answer);
@@ -60,16 +60,29 @@ internal sealed class TxnRules(EtcdServer server) : IProposedRules
 
         long revision = view.Revision;
         home.EndRead();
-        if (error is not null)
+        if (bad.Error is not null)
         {
-            call.Finish(Status.From(error));
+            Refuse(call, readOnly ? null : server.Alarms.Refusal(RaftOp.Txn, message), bad);
         }
         else if (readOnly)
         {
             Answers.Send(call, server.HeaderAt(revision), home.Answer.WrittenSpan);
         }
 
-        return error is not null || readOnly;
+        return bad.Error is not null || readOnly;
+    }
+
+    // Nothing is proposed, but the error is the one that applying would have found first.
+    private static void Refuse(ApiCall call, EtcdError? alarm, in BadRange bad)
+    {
+        if (alarm is null && bad.Leases!.Count > 0)
+        {
+            call.Ask(new TxnRefusal(call, bad).Question);
+        }
+        else
+        {
+            call.Finish(Status.From(alarm ?? bad.Error));
+        }
     }
 
     // Every level may hold as many operations as the level above left of the limit.
@@ -162,6 +175,28 @@ internal sealed class TxnRules(EtcdServer server) : IProposedRules
     {
         _ = IsReadOnly(txn, out _, out bool hasRevision);
         return hasRevision;
+    }
+}
+
+/// <summary>A refused txn that waits to hear whether its leases exist.</summary>
+internal sealed class TxnRefusal : Net.ILoopWork
+{
+    private readonly ApiCall _call;
+    private readonly EtcdError? _error;
+
+    public TxnRefusal(ApiCall call, in BadRange bad)
+    {
+        _call = call;
+        _error = bad.Error;
+        Question = new LeaseExistence(this, bad.Leases!);
+    }
+
+    public LeaseExistence Question { get; }
+
+    public void Run()
+    {
+        _call.Proposal.Error = Question.Error ?? (Question.AllExist ? _error : EtcdError.LeaseNotFound);
+        _call.Run();
     }
 }
 

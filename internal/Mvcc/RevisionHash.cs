@@ -14,6 +14,7 @@ internal unsafe struct RevisionHash
     private readonly long _at;
     private readonly long _compacted;
     private readonly bool _filters;
+    private readonly long _keptAt;
     private Revision _next;
     private uint _crc;
 
@@ -25,7 +26,12 @@ internal unsafe struct RevisionHash
     {
         _at = at;
         _compacted = compacted;
-        _filters = compacted >= 0 && KeepsAny(root, at, keepsTombstones);
+        bool keepsAny = compacted >= 0 && KeepsAny(root, at, keepsTombstones);
+
+        // When nothing is kept the original leaves nothing out of what is still on its disk. While its compaction is under
+        // way that changes from moment to moment; what is hashed here is what the finished compaction leaves.
+        _filters = keepsAny || (compacted >= 0 && !keepsTombstones);
+        _keptAt = keepsAny ? at : compacted;
         _next = new Revision(0, 0);
         _crc = Crc32C.Append(0, "key"u8);
     }
@@ -124,7 +130,7 @@ internal unsafe struct RevisionHash
         }
 
         KeyHistory* history = KeyRecord.History(record);
-        KeyHistory.Keep(history, _at, out _, out int kept);
+        KeyHistory.Keep(history, _keptAt, out _, out int kept);
         return kept >= 0 && KeyHistory.Entries(history)[kept].Revision == revision
             && !KeyHistory.Entries(history)[kept].IsTombstone;
     }

@@ -32,7 +32,7 @@ public sealed unsafe partial class Store
             }
         }
 
-        _compacted = finished;
+        (_compacted, _compactionDone) = (finished, finished);
         _revision = Math.Max(Math.Max(Math.Max(last, finished), scheduled), 1);
         _committed = _revision;
         _log.Dispose();

@@ -1,6 +1,7 @@
 // Active alarms (spec cluster §5.8): which member raised what, kept in bucket `alarm`, where the record is the key.
 // Written by the core thread while applying; the set is replaced as a whole, so any thread may read it.
 using EtcdAot.Backend;
+using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
 
 namespace EtcdAot.Server;
@@ -27,6 +28,19 @@ public sealed class Alarms
     public bool HasNoSpace => Array.Exists(_active, static a => a.Kind == AlarmKind.NoSpace);
 
     public bool HasCorrupt => Array.Exists(_active, static a => a.Kind == AlarmKind.Corrupt);
+
+    /// <summary>The error that an alarm gives a request that goes through the log; null when it may pass. CORRUPT is
+    /// outermost, NOSPACE within it (spec cluster §5.8).</summary>
+    public EtcdError? Refusal(RaftOp op, ReadOnlySpan<byte> body)
+    {
+        if (HasCorrupt && (op is RaftOp.Put or RaftOp.DeleteRange or RaftOp.Txn
+            or RaftOp.Compaction or RaftOp.LeaseGrant or RaftOp.LeaseRevoke))
+        {
+            return EtcdError.Corrupt;
+        }
+
+        return HasNoSpace && Quota.CostOf(op, body) > 0 ? EtcdError.NoSpace : null;
+    }
 
     /// <summary>Encodes etcdserverpb.AlarmMember.</summary>
     public static byte[] Encode(ActiveAlarm alarm)

@@ -30,7 +30,7 @@ internal sealed partial class Applier
     private readonly IClock _clock;
     private readonly ApplyTimes _times;
     private readonly List<(Proposal Proposal, EtcdError? Error)> _awaitingAlarm = [];
-    private readonly List<(Proposal Proposal, long Revision)> _awaitingCompaction = [];
+    private readonly List<(Proposal Proposal, long Revision, EtcdError? Error)> _awaitingCompaction = [];
     private readonly ulong _heldAtStart;
     private bool _alarmProposed;
     private bool _reconciled;
@@ -127,7 +127,7 @@ internal sealed partial class Applier
         }
 
         long began = _clock.MonotonicNanos;
-        EtcdError? error = Refusal(request) ?? Run(request, toBackend, proposal, loop);
+        EtcdError? error = _alarms.Refusal(request.Op, request.Body) ?? Run(request, toBackend, proposal, loop);
         _times.Applied(request.Op, error, _clock.MonotonicNanos - began);
         if (proposal is null)
         {
@@ -141,9 +141,10 @@ internal sealed partial class Applier
             _awaitingAlarm.Add((proposal, error));
             ProposeNoSpace(loop);
         }
-        else if (error is null && proposal.WaitForPhysicalCompaction)
+        else if (proposal.WaitForPhysicalCompaction && (error is null || ReferenceEquals(error, EtcdError.Compacted)))
         {
-            _awaitingCompaction.Add((proposal, _store.CompactedRevision));
+            // One that comes too late waits for those before it (spec api-v3 §2.6).
+            _awaitingCompaction.Add((proposal, _store.CompactedRevision, error));
         }
         else
         {
@@ -157,7 +158,7 @@ internal sealed partial class Applier
         {
             if (_store.CompactionDone(_awaitingCompaction[i].Revision))
             {
-                loop.OnRequestApplied(_awaitingCompaction[i].Proposal, null);
+                loop.OnRequestApplied(_awaitingCompaction[i].Proposal, _awaitingCompaction[i].Error);
                 _awaitingCompaction.RemoveAt(i);
             }
         }
@@ -166,18 +167,6 @@ internal sealed partial class Applier
     private static bool IsMembership(RaftOp op)
     {
         return op is RaftOp.ClusterVersionSet or RaftOp.ClusterMemberAttrSet;
-    }
-
-    // CORRUPT is outermost, NOSPACE within it (spec cluster §5.8).
-    private EtcdError? Refusal(in InternalRequestView request)
-    {
-        if (_alarms.HasCorrupt && (request.Op is RaftOp.Put or RaftOp.DeleteRange or RaftOp.Txn
-            or RaftOp.Compaction or RaftOp.LeaseGrant or RaftOp.LeaseRevoke))
-        {
-            return EtcdError.Corrupt;
-        }
-
-        return _alarms.HasNoSpace && Quota.CostOf(request.Op, request.Body) > 0 ? EtcdError.NoSpace : null;
     }
 
     private EtcdError? Run(

@@ -136,3 +136,18 @@ public sealed class LeaseListing(ILoopWork owner) : LeaseQuestion(owner)
         return true;
     }
 }
+
+/// <summary>Whether all of some leases exist.</summary>
+public sealed class LeaseExistence(ILoopWork owner, IReadOnlyList<long> ids) : LeaseQuestion(owner)
+{
+    /// <summary>The answer.</summary>
+    public bool AllExist { get; private set; }
+
+    internal override bool NeedsPrimary => false;
+
+    internal override bool TryAnswer(Lessor lessor, long nowNanos)
+    {
+        AllExist = ids.All(lessor.Exists);
+        return true;
+    }
+}

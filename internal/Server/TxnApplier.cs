@@ -7,6 +7,11 @@ using EtcdAot.Wire.Codecs;
 
 namespace EtcdAot.Server;
 
+/// <summary>Why a transaction is refused before it is proposed (DESIGN 4.15).</summary>
+/// <param name="Error">The error, unless one of the leases does not exist.</param>
+/// <param name="Leases">Leases of puts that the original looks at before it finds that error.</param>
+internal readonly record struct BadRange(EtcdError? Error, List<long>? Leases);
+
 /// <summary>Applies transactions.</summary>
 internal sealed class TxnApplier(ILeaseLedger leases)
 {
@@ -34,24 +39,31 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         return stripped;
     }
 
-    /// <summary>The error that the transaction would give on a view because of a range's revision; null when none.</summary>
-    public static EtcdError? FindBadRange(ReadOnlySpan<byte> message, View view, RangeScratch scratch)
+    /// <summary>Looks for a range of the taken path at a revision that the view does not have; Error is null when there
+    /// is none.</summary>
+    public static BadRange FindBadRange(ReadOnlySpan<byte> message, View view, RangeScratch scratch)
     {
         var path = new TxnPath();
         var txn = new TxnRequestView(message);
         path.Evaluate(txn, new ViewReader(view, scratch));
         EtcdError? error = FindBadRange(txn, view, path);
+        if (error is null)
+        {
+            return default;
+        }
+
         path.Rewind();
-        return error is not null && PutsMissingKey(txn, view, path) ? EtcdError.KeyNotFound : error;
+        var leases = new List<long>();
+        return new BadRange(PutsMissingKey(txn, view, path, leases) ? EtcdError.KeyNotFound : error, leases);
     }
 
-    // The original checks the puts of the whole path before any range of it.
-    private static bool PutsMissingKey(TxnRequestView txn, View view, TxnPath path)
+    // The original checks the puts of the whole path before any range of it: of each the key, then the lease.
+    private static bool PutsMissingKey(TxnRequestView txn, View view, TxnPath path, List<long> leases)
     {
         foreach (ReadOnlySpan<byte> message in txn.Branch(path.Take()))
         {
             _ = RequestOpView.TryParse(message, out RequestOpView op);
-            if (op.Kind == OpKind.Txn && PutsMissingKey(new TxnRequestView(op.Body), view, path))
+            if (op.Kind == OpKind.Txn && PutsMissingKey(new TxnRequestView(op.Body), view, path, leases))
             {
                 return true;
             }
@@ -62,6 +74,11 @@ internal sealed class TxnApplier(ILeaseLedger leases)
                 if ((put.IgnoreValue || put.IgnoreLease) && !view.TryGet(put.Key, view.Revision, out _))
                 {
                     return true;
+                }
+
+                if (put.Lease != 0)
+                {
+                    leases.Add(put.Lease);
                 }
             }
         }
@@ -146,13 +163,10 @@ internal sealed class TxnApplier(ILeaseLedger leases)
 
     private EtcdError? CheckPut(ReadOnlySpan<byte> body, WriteTxn write)
     {
+        // A put on its own is checked the other way round.
         _ = PutRequestView.TryParse(body, out PutRequestView put);
-        if (put.Lease != 0 && !leases.Exists(put.Lease))
-        {
-            return EtcdError.LeaseNotFound;
-        }
-
-        return (put.IgnoreValue || put.IgnoreLease) && !write.Exists(put.Key) ? EtcdError.KeyNotFound : null;
+        return (put.IgnoreValue || put.IgnoreLease) && !write.Exists(put.Key) ? EtcdError.KeyNotFound
+            : put.Lease != 0 && !leases.Exists(put.Lease) ? EtcdError.LeaseNotFound : null;
     }
 
     private void Run(TxnRequestView txn, WriteTxn write, ArrayBufferWriter<byte>? body, int depth)

@@ -18,10 +18,15 @@ public sealed class WatchHub
 
     // Bounds of one step, so that a wake stays short: records read, events matched to watchers, bytes encoded, bytes
     // copied to streams. Without the second, 512 watchers of one busy prefix would hold the thread for half a second.
-    private const int ScanRecords = 5000;
+    private readonly int _scanRecords;
     private const int ScanMatches = 20_000;
     private const int ScanBytes = 4 << 20;
     private const int ServeBytes = 16 << 20;
+
+    // A catch-up response ends after ScanRevisions or at the present, as the original's; when a step ends earlier, what it
+    // found is kept for the next. So much may be kept for all watchers of the thread; beyond it a response ends early, at
+    // the end of a revision.
+    private readonly int _partBytesMax;
 
     private readonly WatchIntervals _intervals = new();
     private readonly EventScratch _scratch = new();
@@ -34,7 +39,18 @@ public sealed class WatchHub
     private int _unsyncedCount;
     private int _full;
     private int _matches;
+    private int _partBytes;
     private long _scan;
+
+    /// <summary>A hub without watchers.</summary>
+    /// <param name="partBytesMax">Bytes of unfinished catch-up responses that the hub may keep; the largest catch-up
+    /// response is this and what one step finds. The default holds 1000 revisions of 64 KiB.</param>
+    /// <param name="scanRecords">Records that one step reads.</param>
+    public WatchHub(int partBytesMax = 64 << 20, int scanRecords = 5000)
+    {
+        _partBytesMax = partBytesMax;
+        _scanRecords = scanRecords;
+    }
 
     /// <summary>Everything up to here was offered to the synced watchers.</summary>
     public long Revision { get; private set; }
@@ -44,6 +60,9 @@ public sealed class WatchHub
 
     /// <summary>Watchers that are behind.</summary>
     public int UnsyncedCount => _unsyncedCount;
+
+    /// <summary>Bytes kept of unfinished catch-up responses.</summary>
+    public int PartBytes => _partBytes;
 
     /// <summary>True when <see cref="Step"/> may find something to do; false when nobody is behind, or only watchers
     /// whose streams have no room.</summary>
@@ -79,6 +98,7 @@ public sealed class WatchHub
         // Its place among the unsynced is swept by the next step.
         _unsyncedCount -= watcher.Standing == Watcher.State.Unsynced ? 1 : 0;
         watcher.Standing = Watcher.State.Removed;
+        _ = TakePart(watcher);
         _intervals.Remove(watcher);
     }
 
@@ -249,11 +269,13 @@ public sealed class WatchHub
 
             if (!watcher.Sink.HasRoom)
             {
+                GiveBack(watcher);
                 _waiting.Add(watcher);
             }
             else if (watcher.Cursor < view.CompactedRevision)
             {
                 watcher.Standing = Watcher.State.Compacted;
+                _ = TakePart(watcher);
                 _unsyncedCount--;
                 watcher.Sink.Compacted(watcher, view.CompactedRevision);
             }
@@ -282,7 +304,7 @@ public sealed class WatchHub
         {
             if (reader.Revision.Main != main)
             {
-                if (records >= ScanRecords || _matches >= ScanMatches || _scratch.Bytes >= ScanBytes
+                if (records >= _scanRecords || _matches >= ScanMatches || _scratch.Bytes >= ScanBytes
                     || _full == _chosen.Count)
                 {
                     return reader.Revision.Main;
@@ -319,7 +341,8 @@ public sealed class WatchHub
     /// <summary>False when the watcher is still behind.</summary>
     private bool TryServe(Watcher watcher, View view, long end, ref long room)
     {
-        if (watcher.Matched.Count > 0)
+        bool isWhole = watcher.ScanEnd != long.MaxValue || end > view.Revision;
+        if (watcher.Matched.Count > 0 || (isWhole && watcher.Part is not null))
         {
             if (room <= 0)
             {
@@ -328,7 +351,11 @@ public sealed class WatchHub
 
             WatchBatch batch = _scratch.Batch(watcher.Matched, watcher.Options.PrevKv, view.Revision);
             room -= batch.Events.Length;
-            if (!watcher.Sink.TryDeliver(watcher, batch) || watcher.Standing != Watcher.State.Unsynced)
+            if (!isWhole && _partBytes + batch.Events.Length <= _partBytesMax)
+            {
+                Keep(watcher, batch);
+            }
+            else if (!TryDeliverWhole(watcher, batch) || watcher.Standing != Watcher.State.Unsynced)
             {
                 return watcher.Standing != Watcher.State.Unsynced;
             }
@@ -343,6 +370,37 @@ public sealed class WatchHub
         watcher.Standing = Watcher.State.Synced;
         _unsyncedCount--;
         return true;
+    }
+
+    private void Keep(Watcher watcher, in WatchBatch batch)
+    {
+        watcher.Part ??= new PartialResponse(watcher.Cursor);
+        watcher.Part.Add(batch, watcher.MatchedRevisions);
+        _partBytes += batch.Events.Length;
+    }
+
+    private bool TryDeliverWhole(Watcher watcher, in WatchBatch batch)
+    {
+        if (TakePart(watcher) is not { } part)
+        {
+            return watcher.Sink.TryDeliver(watcher, batch);
+        }
+
+        part.Add(batch, watcher.MatchedRevisions);
+        bool taken = watcher.Sink.TryDeliver(watcher, part.Batch(batch.HeaderRevision));
+        watcher.Cursor = taken ? watcher.Cursor : part.From;
+        return taken;
+    }
+
+    /// <summary>A stream without room costs only cursors: what was gathered is read again later.</summary>
+    private void GiveBack(Watcher watcher) => watcher.Cursor = TakePart(watcher)?.From ?? watcher.Cursor;
+
+    private PartialResponse? TakePart(Watcher watcher)
+    {
+        PartialResponse? part = watcher.Part;
+        watcher.Part = null;
+        _partBytes -= part?.Length ?? 0;
+        return part;
     }
 
     private void FallBehind(Watcher watcher, long cursor)

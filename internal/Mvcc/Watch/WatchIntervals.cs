@@ -7,8 +7,8 @@ namespace EtcdAot.Mvcc.Watch;
 /// <summary>Watchers by key.</summary>
 internal sealed class WatchIntervals
 {
-    /// <summary>New ranges are looked at one by one until so many have gathered, and a 256th of the sorted ones: then
-    /// merging them in costs each less than a microsecond even among 50,000.</summary>
+    /// <summary>New ranges are looked at one by one until there are more than this and a 256th of the sorted ones. A
+    /// merge visits every range once, so it costs each new one at most 256 visits, however many there are.</summary>
     private const int TailLimit = 64;
 
     private readonly Dictionary<byte[], List<Watcher>> _single = new(new KeyComparer());

@@ -118,7 +118,7 @@ public sealed class Watcher
     /// <summary>First revision that the scan under way has not offered: its response is full before.</summary>
     internal long ScanEnd { get; set; }
 
-    /// <summary>Distinct revisions in <see cref="Matched"/>.</summary>
+    /// <summary>Distinct revisions in <see cref="Part"/> and <see cref="Matched"/>.</summary>
     internal int MatchedRevisions { get; set; }
 
     /// <summary>Revision of the last of <see cref="Matched"/>.</summary>
@@ -126,6 +126,9 @@ public sealed class Watcher
 
     /// <summary>Events of the scan under way, as numbers of the scratch.</summary>
     internal List<int> Matched { get; } = [];
+
+    /// <summary>What earlier scans found for the response under way, or null; its bytes count for the hub.</summary>
+    internal PartialResponse? Part { get; set; }
 
     internal bool Wants(bool isDelete, long revision)
     {
@@ -136,8 +139,8 @@ public sealed class Watcher
     {
         ScanMark = scan;
         ScanEnd = long.MaxValue;
-        MatchedRevisions = 0;
-        MatchedMain = 0;
+        MatchedRevisions = Part?.Revisions ?? 0;
+        MatchedMain = Part?.LastRevision ?? 0;
     }
 
     /// <summary>Forgets what was matched; the room of an unusually large batch is given back.</summary>

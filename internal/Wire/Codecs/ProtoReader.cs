@@ -16,9 +16,14 @@ public enum WireType
 }
 
 /// <summary>A cursor over one encoded message: <c>while (r.Next()) switch (r.Field) …</c>, then look at Failed.</summary>
-public ref struct ProtoReader(ReadOnlySpan<byte> message)
+/// <param name="message">The bytes.</param>
+/// <param name="strict">False: what etcd's generated decoders take (the tags inside an unknown group count by their wire
+/// type alone, field numbers and varints lose what is beyond their bits). True: what the standard library takes, which
+/// decodes grpc.health.v1.</param>
+public ref struct ProtoReader(ReadOnlySpan<byte> message, bool strict = false)
 {
     private const int MaxGroupDepth = 32;
+    private const int LastVarintShift = 63;
     private readonly ReadOnlySpan<byte> _message = message;
     private bool _valuePending;
 
@@ -51,7 +56,8 @@ public ref struct ProtoReader(ReadOnlySpan<byte> message)
         ulong tag = RawVarint();
         Field = (int)(tag >> 3);
         Type = (WireType)(tag & 7);
-        if (Failed || tag > uint.MaxValue || Field == 0 || Type > WireType.Fixed32 || Type == WireType.EndGroup)
+        if (Failed || Field <= 0 || Type > WireType.Fixed32 || Type == WireType.EndGroup
+            || (strict && tag > uint.MaxValue))
         {
             return Fail();
         }
@@ -145,15 +151,20 @@ public ref struct ProtoReader(ReadOnlySpan<byte> message)
     private ulong SlowVarint()
     {
         ulong value = 0;
-        for (int shift = 0; shift < 70; shift += 7)
+        for (int shift = 0; shift <= LastVarintShift; shift += 7)
         {
             if (Position >= _message.Length)
             {
                 return FailZero();
             }
 
-            // Bits beyond 64 are dropped, as the original does.
+            // Bits beyond 64 are dropped, as the original's generated decoders do.
             byte b = _message[Position++];
+            if (strict && shift == LastVarintShift && b > 1)
+            {
+                return FailZero();
+            }
+
             value |= (ulong)(b & 0x7F) << shift;
             if (b < 0x80)
             {
@@ -182,12 +193,41 @@ public ref struct ProtoReader(ReadOnlySpan<byte> message)
                 ReadBytes();
                 break;
             default:
-                SkipGroup(Field, depth);
+                if (strict)
+                {
+                    SkipStrictGroup(Field, depth);
+                }
+                else
+                {
+                    SkipGroup();
+                }
+
                 break;
         }
     }
 
-    private void SkipGroup(int field, int depth)
+    private void SkipGroup()
+    {
+        int open = 1;
+        while (!Failed && open > 0)
+        {
+            Type = (WireType)(RawVarint() & 7);
+            if (Type > WireType.Fixed32)
+            {
+                Fail();
+            }
+            else if (Type is WireType.StartGroup or WireType.EndGroup)
+            {
+                open += Type == WireType.StartGroup ? 1 : -1;
+            }
+            else
+            {
+                Skip(0);
+            }
+        }
+    }
+
+    private void SkipStrictGroup(int field, int depth)
     {
         if (depth >= MaxGroupDepth)
         {

@@ -1,5 +1,6 @@
 // Both servers and the count of calls. Every call goes to the real one first, then to ours; the answers are compared
 // at once. The state that the generator needs (revision, compaction) is what the real one said.
+using System.Diagnostics;
 using System.Globalization;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
@@ -11,8 +12,12 @@ internal sealed class Lockstep(RpcMember real, RpcMember ours, OptionTable table
 {
     private const int MostDifferences = 40;
 
-    private readonly List<(long Theirs, long Mine)> _named = [];
+    private const long ShortTtl = 60;
+    private static readonly TimeSpan ExpiryLimit = TimeSpan.FromSeconds(90);
+
+    private readonly List<(long Theirs, long Mine, long Ttl)> _named = [];
     private int _leases;
+    private ExpectedDifference? _expected;
 
     public RpcMember Real => real;
 
@@ -28,13 +33,10 @@ internal sealed class Lockstep(RpcMember real, RpcMember ours, OptionTable table
 
     public int Calls { get; private set; }
 
-    /// <summary>Differences so far that have a name.</summary>
-    public int Expected { get; private set; }
-
-    /// <summary>Differences that are known and still to be mended.</summary>
-    public int Owed { get; private set; }
-
     public List<string> Differences { get; } = [];
+
+    /// <summary>The next answer must differ, and in exactly these lines; any other answer counts as a difference.</summary>
+    public void Expect(ExpectedDifference difference) => _expected = difference;
 
     /// <summary>Same request for both.</summary>
     public RawReply Unary(RawMethod method, IMessage request)
@@ -61,7 +63,15 @@ internal sealed class Lockstep(RpcMember real, RpcMember ours, OptionTable table
             table.Count(decoded);
         }
 
-        return Send(method, bytes, bytes, () => form + " " + Convert.ToHexString(bytes.AsSpan(0, Math.Min(bytes.Length, 120))));
+        RawReply reply = Send(
+            method, bytes, bytes, () => form + " " + Convert.ToHexString(bytes.AsSpan(0, Math.Min(bytes.Length, 120))));
+        if (method == RawMethods.LeaseGrant && reply.Body is { } body
+            && method.Decode(bytes) is LeaseGrantRequest { ID: not 0 } grant)
+        {
+            _named.Add((grant.ID, grant.ID, LeaseGrantResponse.Parser.ParseFrom(body).TTL));
+        }
+
+        return reply;
     }
 
     /// <summary>Counts and compares one answer of each; <paramref name="what"/> repeats the call.</summary>
@@ -69,8 +79,16 @@ internal sealed class Lockstep(RpcMember real, RpcMember ours, OptionTable table
     {
         Calls++;
         table.Row("methods", method);
-        if (theirs.SequenceEqual(mine, StringComparer.Ordinal))
+        ExpectedDifference? expected = _expected;
+        _expected = null;
+        if (expected is null && theirs.SequenceEqual(mine, StringComparer.Ordinal))
         {
+            return;
+        }
+
+        if (expected?.Is(theirs, mine) == true)
+        {
+            table.Row("expected differences", expected.Name);
             return;
         }
 
@@ -81,21 +99,8 @@ internal sealed class Lockstep(RpcMember real, RpcMember ours, OptionTable table
             (onlyTheirs, onlyMine) = (theirs.Take(8).ToList(), mine.Take(8).ToList());
         }
 
-        if (ExpectedDifference.Name(method, onlyTheirs, onlyMine) is { } name)
-        {
-            table.Row("expected differences", name);
-            Expected++;
-            return;
-        }
-
-        if (OwedDifference.Name(method, onlyTheirs, onlyMine, Expected) is { } owed)
-        {
-            table.Row("owed differences", owed);
-            Owed++;
-            return;
-        }
-
         Differences.Add($"call {Calls.ToString(CultureInfo.InvariantCulture)} {method} {what()}\n" +
+            (expected is null ? "" : $"      not the expected difference ({expected.Name})\n") +
             $"      real: {string.Join(" | ", onlyTheirs)}\n      ours: {string.Join(" | ", onlyMine)}");
         Assert.False(real.HasExited, $"the real server ended:\n{real.LogTail()}");
         Assert.False(ours.HasExited, $"our server ended after {Differences[^1]}\n{ours.LogTail()}");
@@ -112,15 +117,37 @@ internal sealed class Lockstep(RpcMember real, RpcMember ours, OptionTable table
         }
     }
 
-    /// <summary>Revokes the leases that the servers named.</summary>
+    /// <summary>Revokes the leases that the servers named. One with a short ttl may expire on its own at any moment, so
+    /// its end is waited for.</summary>
     public void RevokeNamed()
     {
-        foreach ((long theirs, long mine) in _named)
+        foreach ((long theirs, long mine, long ttl) in _named)
         {
+            if (ttl < ShortTtl)
+            {
+                AwaitExpiry(theirs, mine);
+            }
+
             Unary(RawMethods.LeaseRevoke, m => new LeaseRevokeRequest { ID = m == real ? theirs : mine });
         }
 
         _named.Clear();
+    }
+
+    /// <summary>Waits until both say that a lease is gone; nothing is compared.</summary>
+    public void AwaitExpiry(long theirs, long mine)
+    {
+        long started = Stopwatch.GetTimestamp();
+        foreach ((RpcMember member, long id) in new[] { (real, theirs), (ours, mine) })
+        {
+            byte[] request = new LeaseTimeToLiveRequest { ID = id }.ToByteArray();
+            while (member.Unary(RawMethods.LeaseTimeToLive.Service, RawMethods.LeaseTimeToLive.Name, request) is not { Body: { } body }
+                || LeaseTimeToLiveResponse.Parser.ParseFrom(body).GrantedTTL != 0)
+            {
+                Assert.True(Stopwatch.GetElapsedTime(started) < ExpiryLimit, $"lease {id} of {member.Name} does not expire");
+                Thread.Sleep(50);
+            }
+        }
     }
 
     private void NameLease(RawMethod method, byte[] request, RawReply theirs, RawReply mine)
@@ -131,9 +158,10 @@ internal sealed class Lockstep(RpcMember real, RpcMember ours, OptionTable table
             return;
         }
 
+        long ttl = LeaseGrantResponse.Parser.ParseFrom(theirBody).TTL;
         long theirId = LeaseGrantResponse.Parser.ParseFrom(theirBody).ID;
         long myId = LeaseGrantResponse.Parser.ParseFrom(myBody).ID;
-        _named.Add((theirId, myId));
+        _named.Add((theirId, myId, ttl));
         string name = string.Create(CultureInfo.InvariantCulture, $"{{lease {++_leases}}}");
         real.NameLease(theirId, theirId > 0 ? name : "not positive");
         ours.NameLease(myId, myId > 0 ? name : "not positive");
@@ -183,37 +211,12 @@ internal sealed class Lockstep(RpcMember real, RpcMember ours, OptionTable table
     }
 }
 
-/// <summary>Differences of ours that are known and still to be mended: printed by name, never silent. Each entry here is a
-/// debt; the list only gets shorter.</summary>
-internal static class OwedDifference
-{
-    private const string PlainText = "13 grpc: error unmarshalling request: unexpected EOF";
-
-    /// <summary>The name of the debt, or null.</summary>
-    public static string? Name(string method, List<string> theirs, List<string> ours, int expected)
-    {
-        bool decodes = method.StartsWith("Lease.", StringComparison.Ordinal) || method == "Health.Check";
-        if (decodes && (ours is [PlainText] || ours is ["ended " + PlainText]
-            || (theirs is [var refusal] && refusal.Contains("cannot parse invalid wire-format", StringComparison.Ordinal))))
-        {
-            return method + ": a request that does not decode is refused in other words";
-        }
-
-        if (method == "Watch.Watch" && (theirs is [var piece] && piece.EndsWith("fragment = True", StringComparison.Ordinal)
-            || theirs.Exists(static l => l.Contains("events[3] present", StringComparison.Ordinal))))
-        {
-            return "Watch: history above 2 MiB is cut by bytes before the fragment rule";
-        }
-
-        // The nested put above (3.5.33) leaves an alarm on ours alone; the calls that level both differ by design.
-        return method == "Maintenance.Alarm" && expected > 0
-            && (ours.Contains("alarms[0] present", StringComparer.Ordinal) != theirs.Contains("alarms[0] present", StringComparer.Ordinal))
-            ? "Alarm: levelling after the nested put that 3.5.30 lets pass" : null;
-    }
-}
-
-/// <summary>Where the packaged 3.5.30 answers otherwise than 3.5.33, which ours follows (head of the API spec).</summary>
-internal static class ExpectedDifference
+/// <summary>A difference that one call must show, because the packaged 3.5.30 answers otherwise than 3.5.33, which ours
+/// follows (head of the API spec). The caller names it before that call.</summary>
+/// <param name="Name">For the report.</param>
+/// <param name="Theirs">All lines of the real one's answer.</param>
+/// <param name="Ours">All lines of ours.</param>
+internal sealed record ExpectedDifference(string Name, string[] Theirs, string[] Ours)
 {
     /// <summary>Those that this run cannot meet, with the reason.</summary>
     public static readonly string[] OutOfReach =
@@ -225,18 +228,6 @@ internal static class ExpectedDifference
         "the peers' lease handler bounds its body (3.5.33): peer port",
     ];
 
-    /// <summary>The name of the expected difference, or null.</summary>
-    public static string? Name(string method, List<string> theirs, List<string> ours)
-    {
-        if (method == "Maintenance.Status" && theirs.Count == 1 && ours is ["version = 3.5.33"]
-            && theirs[0].StartsWith("version = 3.5.", StringComparison.Ordinal))
-        {
-            return "Status tells the server's own version";
-        }
-
-        return method == "KV.Txn" && ours is ["8 etcdserver: mvcc: database space exceeded"]
-            && theirs.Contains("0", StringComparer.Ordinal)
-            ? "nested txns count against the quota (3.5.33)"
-            : null;
-    }
+    public bool Is(List<string> theirs, List<string> ours) =>
+        theirs.SequenceEqual(Theirs, StringComparer.Ordinal) && ours.SequenceEqual(Ours, StringComparer.Ordinal);
 }

@@ -89,9 +89,16 @@ internal sealed class MaintenanceCalls(Lockstep pair, Dice dice, KvCalls kv)
             && parts[^1].Blob.Length == DigestBytes && parts[^1].Blob.Span.SequenceEqual(digest.GetHashAndReset());
     }
 
-    // A compaction under way changes what the original hashes: a physical one waits for those before it.
+    // Which compactions left a hash behind depends on whether the one before was done: what is asked here is above all that
+    // were drawn.
     private void Hashes()
     {
+        WaitForCompactions();
+        for (int i = 0; i < 15; i++)
+        {
+            pair.Unary(RawMethods.Put, new PutRequest { Key = dice.Key(0), Value = dice.Value() });
+        }
+
         pair.Unary(RawMethods.Compact, new CompactionRequest { Revision = pair.Revision - 12, Physical = true });
         foreach (long revision in new[]
         {
@@ -119,7 +126,7 @@ internal sealed class MaintenanceCalls(Lockstep pair, Dice dice, KvCalls kv)
             stream.Send([]);
             stream.HalfClose();
             stream.WaitForEnd(TimeSpan.FromSeconds(20));
-            List<byte[]> messages = stream.Take(1, TimeSpan.Zero, TimeSpan.Zero);
+            List<byte[]> messages = stream.Take(int.MaxValue);
             var lines = new List<string>();
             bool whole = messages.Count > 1 && IsSnapshotWhole(messages, lines);
             lines.Insert(0, string.Create(CultureInfo.InvariantCulture, $"ended {stream.End}, whole: {whole}"));
@@ -154,17 +161,34 @@ internal sealed class MaintenanceCalls(Lockstep pair, Dice dice, KvCalls kv)
         pair.Unary(RawMethods.Txn, deletes);
         pair.Unary(RawMethods.Txn, reads);
         pair.Unary(RawMethods.Txn, new TxnRequest());
+        foreach (TxnRequest also in new[] { txn, deletes, reads })
+        {
+            TxnRequest future = also.Clone();
+            future.Failure.Clear();
+            future.Success.Add(txn.Failure[0]);
+            future.Success.Add(new RequestOp { RequestRange = new RangeRequest { Key = key, Revision = pair.Revision + 99 } });
+            pair.Unary(RawMethods.Txn, future);
+            future.Success.RemoveAt(future.Success.Count - 2);
+            pair.Unary(RawMethods.Txn, future);
+        }
+
         pair.Unary(RawMethods.Range, new RangeRequest { Key = key });
         pair.Unary(RawMethods.DeleteRange, new DeleteRangeRequest { Key = key });
         pair.Unary(RawMethods.Compact, new CompactionRequest { Revision = pair.Revision });
         pair.Unary(RawMethods.LeaseGrant, new LeaseGrantRequest { ID = 6001, TTL = 300_000 });
         pair.Unary(RawMethods.LeaseTimeToLive, new LeaseTimeToLiveRequest { ID = 6001 });
         pair.Unary(RawMethods.LeaseRevoke, new LeaseRevokeRequest { ID = 6001 });
+        WaitForCompactions();
         pair.Unary(RawMethods.HashKv, new HashKVRequest());
         pair.Unary(RawMethods.HealthCheck, new HealthCheckRequest());
     }
 
-    // 3.5.30 counts no cost for a nested put; ours refuses it, and is brought level by a plain put after the alarm.
+    // A compaction under way changes what the original hashes: a physical one that fails waits for those before it.
+    private void WaitForCompactions() =>
+        pair.Unary(RawMethods.Compact, new CompactionRequest { Revision = pair.Compacted, Physical = true });
+
+    // Older ones count no cost for a nested put. Ours refuses it, and is brought level by a plain put of the same pair,
+    // for which its alarm is lifted and raised again.
     private void NestedPut()
     {
         var put = new PutRequest { Key = ByteString.CopyFromUtf8("b/1"), Value = ByteString.CopyFromUtf8("nested") };
@@ -172,17 +196,34 @@ internal sealed class MaintenanceCalls(Lockstep pair, Dice dice, KvCalls kv)
         nested.Success.Add(new RequestOp { RequestPut = put });
         var txn = new TxnRequest();
         txn.Success.Add(new RequestOp { RequestTxn = nested });
-        long before = pair.Revision;
-        int expected = pair.Expected;
-        pair.Unary(RawMethods.Txn, txn);
-        if (pair.Expected == expected || pair.Revision == before)
+        if (Version.Parse(pair.Real.Version) >= new Version(3, 5, 33))
         {
+            pair.Unary(RawMethods.Txn, txn);
             return;
         }
 
-        RpcMember ours = pair.Ours;
-        Alarm(AlarmAction.Deactivate, AlarmType.Nospace, m => m == ours ? m.MemberId : 0);
-        ours.Unary(RawMethods.Put.Service, RawMethods.Put.Name, put.ToByteArray());
+        string revision = (pair.Revision + 1).ToString(CultureInfo.InvariantCulture);
+        pair.Expect(new ExpectedDifference(
+            "nested txns count against the quota (3.5.33)",
+            [
+                "0", "header present", "header.cluster_id = {cluster}", "header.member_id = {member}",
+                $"header.revision = {revision}", "header.raft_term = {term}", "succeeded = True", "responses[0] present",
+                "responses[0].response_txn present", "responses[0].response_txn.header present",
+                "responses[0].response_txn.succeeded = True", "responses[0].response_txn.responses[0] present",
+                "responses[0].response_txn.responses[0].response_put present",
+                "responses[0].response_txn.responses[0].response_put.header present",
+                $"responses[0].response_txn.responses[0].response_put.header.revision = {revision}",
+            ],
+            ["8 etcdserver: mvcc: database space exceeded"]));
+        pair.Unary(RawMethods.Txn, txn);
+        Level(AlarmAction.Deactivate);
+        Succeeds(pair.Ours.Unary(RawMethods.Put.Service, RawMethods.Put.Name, put.ToByteArray()));
+        Level(AlarmAction.Activate);
+
+        void Level(AlarmAction action) => Succeeds(pair.Ours.Unary(RawMethods.Alarm.Service, RawMethods.Alarm.Name,
+            new AlarmRequest { Action = action, Alarm = AlarmType.Nospace, MemberID = pair.Ours.MemberId }.ToByteArray()));
+
+        static void Succeeds(RawReply reply) => Assert.Equal("0", reply.Status);
     }
 
     private void Alarm(AlarmAction action, AlarmType type, Func<RpcMember, ulong> member) =>

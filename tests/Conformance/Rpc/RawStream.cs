@@ -68,27 +68,38 @@ internal sealed class RawStream : IDisposable
         }
     }
 
-    /// <summary>Takes what has arrived, once <paramref name="wanted"/> messages are there (or the stream ended, or
-    /// <paramref name="limit"/> passed) and nothing more came for <paramref name="quiet"/>.</summary>
-    public List<byte[]> Take(int wanted, TimeSpan limit, TimeSpan quiet)
+    /// <summary>Messages that have arrived and were not taken.</summary>
+    public int Arrived
     {
-        long started = Stopwatch.GetTimestamp();
-        while (true)
+        get
         {
             lock (_guard)
             {
-                TimeSpan waited = Stopwatch.GetElapsedTime(started);
-                long from = Math.Max(started, _lastArrival);
-                bool complete = _arrived.Count >= wanted || waited > limit;
-                if (_end is not null || (complete && Stopwatch.GetElapsedTime(from) >= quiet))
-                {
-                    List<byte[]> taken = [.. _arrived];
-                    _arrived.Clear();
-                    return taken;
-                }
+                return _arrived.Count;
             }
+        }
+    }
 
-            Thread.Sleep(5);
+    /// <summary>Time stamp of the last message, or of the beginning.</summary>
+    public long LastArrival
+    {
+        get
+        {
+            lock (_guard)
+            {
+                return _lastArrival;
+            }
+        }
+    }
+
+    /// <summary>Takes the first messages that have arrived.</summary>
+    public List<byte[]> Take(int most)
+    {
+        lock (_guard)
+        {
+            List<byte[]> taken = _arrived.GetRange(0, Math.Min(most, _arrived.Count));
+            _arrived.RemoveRange(0, taken.Count);
+            return taken;
         }
     }
 

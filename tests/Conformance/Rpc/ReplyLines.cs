@@ -12,7 +12,7 @@ namespace EtcdAot.Tests.Conformance.Rpc;
 internal static class ReplyLines
 {
     private const int LongestShownValue = 60;
-    private const long MostSecondsPassed = 120;
+    private const long MostSecondsPassed = 3600;
 
     /// <summary>Decodes a reply; bytes that are no such message, and unknown fields in it, become lines too.</summary>
     public static List<string> Of(RawMethod method, byte[] body, RpcMember member)
@@ -63,7 +63,7 @@ internal static class ReplyLines
             if (field.IsRepeated)
             {
                 int i = 0;
-                foreach (object? item in Items(field, value))
+                foreach (object? item in Items(field, value, member))
                 {
                     Add(field, $"{name}[{i++}]", item!, message, member, lines);
                 }
@@ -75,11 +75,17 @@ internal static class ReplyLines
         }
     }
 
-    // Keys of a lease come in no order.
-    private static IEnumerable<object?> Items(FieldDescriptor field, object value) =>
-        field.FullName == "etcdserverpb.LeaseTimeToLiveResponse.keys"
-            ? ((IEnumerable<ByteString>)value).OrderBy(static k => Convert.ToHexString(k.Span), StringComparer.Ordinal)
-            : ((System.Collections.IEnumerable)value).Cast<object?>();
+    // Lists that the original keeps in Go maps come in an order of that moment: the keys of a lease and the active alarms
+    // (of 60 equal requests 5 had two alarms the other way round).
+    private static IEnumerable<object?> Items(FieldDescriptor field, object value, RpcMember member) => field.FullName switch
+    {
+        "etcdserverpb.LeaseTimeToLiveResponse.keys" => ((IEnumerable<ByteString>)value)
+            .OrderBy(static k => Convert.ToHexString(k.Span), StringComparer.Ordinal),
+        "etcdserverpb.StatusResponse.errors" => ((IEnumerable<string>)value).OrderBy(member.Hide, StringComparer.Ordinal),
+        "etcdserverpb.AlarmResponse.alarms" => ((IEnumerable<AlarmMember>)value)
+            .OrderBy(a => a.MemberID == member.MemberId).ThenBy(static a => a.MemberID).ThenBy(static a => a.Alarm),
+        _ => ((System.Collections.IEnumerable)value).Cast<object?>(),
+    };
 
     private static bool IsSet(FieldDescriptor field, IMessage message, object? value) =>
         field.ContainingOneof is { } one
@@ -118,6 +124,8 @@ internal static class ReplyLines
                 return (ulong)value == member.MemberId ? "{member}" : value.ToString()!;
             case ("ResponseHeader", "raft_term") or ("StatusResponse", "raftTerm"):
                 return (ulong)value == member.Term ? "{term}" : "not its term";
+            case ("StatusResponse", "version"):
+                return (string)value == member.Version ? "{its version}" : value.ToString()!;
             case ("KeyValue", "lease") or ("LeaseStatus", "ID") or ("LeaseGrantResponse", "ID")
                 or ("LeaseKeepAliveResponse", "ID") or ("LeaseTimeToLiveResponse", "ID"):
                 return member.LeaseText((long)value);

@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
 using Grpc.Core;
@@ -20,6 +21,7 @@ internal sealed class RpcMember : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("rpc.").FullName;
     private readonly string _client = $"http://127.0.0.1:{FreePort()}";
     private readonly string _peer = $"http://127.0.0.1:{FreePort()}";
+    private readonly HttpClient _http = new();
     private readonly GrpcChannel _channel;
     private readonly CallInvoker _invoker;
     private readonly Dictionary<long, string> _leases = [];
@@ -66,6 +68,9 @@ internal sealed class RpcMember : IDisposable
 
     public ulong Term { get; private set; }
 
+    /// <summary>What it says of itself on its HTTP page.</summary>
+    public string Version { get; private set; } = "";
+
     public bool HasExited => _process.HasExited;
 
     private string LogFile => Path.Combine(_folder, "log");
@@ -103,6 +108,7 @@ internal sealed class RpcMember : IDisposable
             {
                 ResponseHeader header = RangeResponse.Parser.ParseFrom(body).Header;
                 (ClusterId, MemberId, Term) = (header.ClusterId, header.MemberId, header.RaftTerm);
+                Version = JsonDocument.Parse(Page("/version")).RootElement.GetProperty("etcdserver").GetString()!;
                 Thread.Sleep(500);
                 return;
             }
@@ -112,6 +118,10 @@ internal sealed class RpcMember : IDisposable
             Thread.Sleep(100);
         }
     }
+
+    /// <summary>True while the original still has history to send to watchers.</summary>
+    public bool HasWatchersBehind() =>
+        !Page("/metrics").Contains("\netcd_debugging_mvcc_slow_watcher_total 0\n", StringComparison.Ordinal);
 
     /// <summary>The last lines of its log.</summary>
     public string LogTail() =>
@@ -134,6 +144,7 @@ internal sealed class RpcMember : IDisposable
 
     public void Dispose()
     {
+        _http.Dispose();
         _channel.Dispose();
         if (!_process.HasExited)
         {
@@ -144,6 +155,8 @@ internal sealed class RpcMember : IDisposable
         _process.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
+
+    private string Page(string path) => _http.GetStringAsync(_client + path).GetAwaiter().GetResult();
 
     private static CallOptions Options(double minutes = 0.3) =>
         new(deadline: DateTime.UtcNow.AddMinutes(minutes));

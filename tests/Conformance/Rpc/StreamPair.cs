@@ -1,5 +1,7 @@
-// One stream to each server. A message goes to the real one first; what it answers until it is quiet is what ours is
-// then waited for. Watch answers of one step are compared watcher by watcher: between watchers the original has no order.
+// One stream to each server. A message goes to the real one first; then both are waited for until they have said equally
+// much and are quiet, so that a server that is slow for a moment makes no difference. Watch answers of one step are compared
+// watcher by watcher: between watchers the original has no order.
+using System.Diagnostics;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
 
@@ -8,13 +10,14 @@ namespace EtcdAot.Tests.Conformance.Rpc;
 /// <summary>Two streams in lockstep.</summary>
 internal sealed class StreamPair(Lockstep pair, RawMethod method) : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(3);
+    // Reached only by a difference.
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
     private readonly RawStream _real = pair.Real.Open(method.Service, method.Name);
     private readonly RawStream _ours = pair.Ours.Open(method.Service, method.Name);
 
-    /// <summary>How long a stream must be silent to count as done; the original looks at lagging watchers each 100 ms.</summary>
-    public TimeSpan Quiet { get; init; } = TimeSpan.FromMilliseconds(method == RawMethods.Watch ? 220 : 30);
+    // How long both must be silent: what only one of them sends shall be seen in its own step.
+    private readonly TimeSpan _quiet = TimeSpan.FromMilliseconds(method == RawMethods.Watch ? 80 : 30);
 
     /// <summary>Sends a message to both and compares what comes, at the least <paramref name="wanted"/>.</summary>
     public List<byte[]> Exchange(IMessage request, int wanted = 0)
@@ -49,10 +52,17 @@ internal sealed class StreamPair(Lockstep pair, RawMethod method) : IDisposable
     /// <summary>Waits for answers that come at times of their own, and compares the first of them.</summary>
     public void First(string why, int count)
     {
-        List<byte[]> theirs = _real.Take(count, Limit, TimeSpan.Zero)[..count];
-        List<byte[]> mine = _ours.Take(count, Limit, TimeSpan.Zero);
-        mine = mine[..Math.Min(count, mine.Count)];
-        pair.Judge(method.Path, () => why, Lines(theirs, pair.Real, null), Lines(mine, pair.Ours, null));
+        List<byte[]>[] first = [.. new[] { _real, _ours }.Select(stream =>
+        {
+            long started = Stopwatch.GetTimestamp();
+            while (stream.Arrived < count && Stopwatch.GetElapsedTime(started) < Limit)
+            {
+                Thread.Sleep(5);
+            }
+
+            return stream.Take(count);
+        })];
+        pair.Judge(method.Path, () => why, Lines(first[0], pair.Real, null), Lines(first[1], pair.Ours, null));
     }
 
     /// <summary>Ends our side; compares what still comes and, when the method ends by it, how it ends.</summary>
@@ -84,8 +94,9 @@ internal sealed class StreamPair(Lockstep pair, RawMethod method) : IDisposable
 
     private List<byte[]> Compare(string what, int wanted)
     {
-        List<byte[]> theirs = _real.Take(wanted, Limit, Quiet);
-        List<byte[]> mine = _ours.Take(theirs.Count, Limit, TimeSpan.FromMilliseconds(30));
+        Settle(wanted);
+        List<byte[]> theirs = _real.Take(int.MaxValue);
+        List<byte[]> mine = _ours.Take(int.MaxValue);
         if (_real.End is { } end)
         {
             pair.CountText(end);
@@ -93,6 +104,28 @@ internal sealed class StreamPair(Lockstep pair, RawMethod method) : IDisposable
 
         pair.Judge(method.Path, () => what, Lines(theirs, pair.Real, _real.End), Lines(mine, pair.Ours, _ours.End));
         return theirs;
+    }
+
+    // The original catches up in the background, each 100 ms, and tells by a metric that it has work left.
+    private void Settle(int wanted)
+    {
+        long started = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(started) < Limit)
+        {
+            bool equal = _real.Arrived == _ours.Arrived && (_real.End is null) == (_ours.End is null);
+            bool enough = _real.Arrived >= wanted || _real.End is not null;
+            TimeSpan silence = Stopwatch.GetElapsedTime(Math.Max(started, Math.Max(_real.LastArrival, _ours.LastArrival)));
+            if (equal && enough && silence >= _quiet && (method != RawMethods.Watch || !pair.Real.HasWatchersBehind()))
+            {
+                // What it sent before it said so may still be on its way.
+                if (_real.Arrived == _ours.Arrived)
+                {
+                    return;
+                }
+            }
+
+            Thread.Sleep(5);
+        }
     }
 
     private List<string> Lines(List<byte[]> messages, RpcMember member, string? end)

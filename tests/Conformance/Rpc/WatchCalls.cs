@@ -17,8 +17,12 @@ internal sealed class WatchCalls(Lockstep pair, Dice dice, KvCalls kv)
         Ids();
         Progress();
         Compaction();
+        CreateOrder();
         ManyRevisions();
+        SparseHistory();
         Fragments();
+        LargeHistory();
+        LiveFragments();
         ProgressNotify();
         Odd();
         for (int i = 0; i < RandomStreams; i++)
@@ -160,7 +164,7 @@ internal sealed class WatchCalls(Lockstep pair, Dice dice, KvCalls kv)
         }
 
         Put("b/2", "last");
-        using var stream = new StreamPair(pair, RawMethods.Watch) { Quiet = TimeSpan.FromMilliseconds(400) };
+        using var stream = new StreamPair(pair, RawMethods.Watch);
         stream.Exchange(Create(Text("b"), Text("c"), c => c.StartRevision = from), 3);
         Put("b/2", "new");
         stream.Collect("put", 1);
@@ -176,12 +180,106 @@ internal sealed class WatchCalls(Lockstep pair, Dice dice, KvCalls kv)
 
         foreach (bool fragment in new[] { true, false })
         {
-            using var stream = new StreamPair(pair, RawMethods.Watch) { Quiet = TimeSpan.FromMilliseconds(500) };
+            using var stream = new StreamPair(pair, RawMethods.Watch);
             stream.Exchange(Create(Text("z"), ByteString.Empty, c =>
                 (c.StartRevision, c.Fragment, c.PrevKv) = (from, fragment, true)), fragment ? 3 : 2);
         }
 
         Delete("z");
+    }
+
+    // Which of several things wrong with one create is told; and that a failed one leaves nothing behind.
+    private void CreateOrder()
+    {
+        using var stream = new StreamPair(pair, RawMethods.Watch);
+        stream.Exchange(Create(Text("a"), ByteString.Empty, c => c.WatchId = 5), 1);
+        for (int bits = 1; bits < 8; bits++)
+        {
+            int wrong = bits;
+            stream.Exchange(Create(Text("b"), (wrong & 1) != 0 ? Text("a") : ByteString.Empty, c =>
+                (c.StartRevision, c.WatchId) = ((wrong & 2) != 0 ? -3 : 0, (wrong & 4) != 0 ? 5 : 0)), 1);
+        }
+
+        stream.Exchange(Create(Text("a"), ByteString.Empty, c => (c.WatchId, c.StartRevision) = (6, long.MaxValue)), 1);
+        stream.Exchange(Create(Text("a"), ByteString.Empty, c => (c.WatchId, c.StartRevision) = (7, pair.Revision + 1)), 1);
+        stream.Exchange(Create(Text("a"), All, c => (c.WatchId, c.StartRevision) = (8, pair.Revision)), 1);
+        stream.Exchange(Create(Text("a"), ByteString.Empty, c => (c.WatchId, c.StartRevision) = (9, 1)), 2);
+        stream.Exchange(Create(Text("a"), ByteString.Empty, c => c.WatchId = 9), 1);
+        stream.Exchange(Cancel(9), 1);
+        stream.Exchange(Cancel(9));
+        stream.Exchange(Create(Text("a"), ByteString.Empty, c => c.WatchId = 9), 1);
+        stream.Exchange(Create(Text("a"), Text("b"), c =>
+        {
+            (c.PrevKv, c.Fragment, c.ProgressNotify) = (true, true, false);
+            c.Filters.Add([FilterType.Noput, FilterType.Noput, FilterType.Nodelete]);
+        }), 1);
+        Put("a", "x");
+        stream.Collect("put", 1);
+        Delete("a");
+        stream.Collect("delete", 1);
+    }
+
+    // Few events among many: a response ends by the revisions that are in it, not by how many were looked at.
+    private void SparseHistory()
+    {
+        long from = pair.Revision + 1;
+        for (int i = 0; i < 60; i++)
+        {
+            var txn = new TxnRequest();
+            for (int k = 0; k < 128; k++)
+            {
+                txn.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = Text($"many/{k}"), Value = Text($"{i}") } });
+            }
+
+            pair.Unary(RawMethods.Txn, txn);
+            Put("few", $"{i}");
+        }
+
+        using var stream = new StreamPair(pair, RawMethods.Watch);
+        stream.Exchange(Create(Text("few"), ByteString.Empty, c => (c.StartRevision, c.PrevKv) = (from, true)), 2);
+        stream.Exchange(Create(Text("many/"), Text("many0"), c => c.StartRevision = from), 2);
+        stream.Exchange(Create(Text("few"), Text("many/2"), c => c.StartRevision = from + 5), 2);
+        pair.Unary(RawMethods.DeleteRange, new DeleteRangeRequest { Key = Text("many/"), RangeEnd = Text("many0") });
+        stream.Collect("delete of many", 2);
+    }
+
+    // Far more than a response may be for a client that wants fragments.
+    private void LargeHistory()
+    {
+        long from = pair.Revision + 1;
+        for (int i = 0; i < 14; i++)
+        {
+            Put("z", new string((char)('a' + i), 800_000));
+            Put("few", $"{i}");
+        }
+
+        foreach (bool fragment in new[] { true, false })
+        {
+            using var stream = new StreamPair(pair, RawMethods.Watch);
+            stream.Exchange(Create(Text("few"), All, c =>
+                (c.StartRevision, c.Fragment, c.PrevKv) = (from, fragment, true)), 2);
+            stream.Exchange(Create(Text("few"), ByteString.Empty, c => c.StartRevision = from), 2);
+        }
+
+        Delete("z");
+    }
+
+    // One revision that is large because of the values before.
+    private void LiveFragments()
+    {
+        for (int i = 0; i < 5; i++)
+        {
+            Put($"z/{i}", new string((char)('a' + i), 700_000));
+        }
+
+        using var stream = new StreamPair(pair, RawMethods.Watch);
+        foreach ((bool fragment, bool previous) in new[] { (true, true), (false, true), (true, false) })
+        {
+            stream.Exchange(Create(Text("z"), All, c => (c.Fragment, c.PrevKv) = (fragment, previous)), 1);
+        }
+
+        pair.Unary(RawMethods.DeleteRange, new DeleteRangeRequest { Key = Text("z/"), RangeEnd = Text("z0") });
+        stream.Collect("delete of large values", 4);
     }
 
     // The notify interval is one second on both; ticks have no phase, so only what the first notices say is compared.

@@ -132,6 +132,30 @@ public class MaintenanceTests : MemberTests
     }
 
     [Fact]
+    public void APhysicalCompactionThatComesTooLateWaitsForTheOneBefore()
+    {
+        Member member = NewMember().Started();
+        for (int i = 0; i < 200; i++)
+        {
+            member.Begin("/etcdserverpb.KV/Put", PutOf("key" + (i % 7), "value" + i));
+        }
+
+        member.Advance(200);
+        Grpc.FakeStream first = member.Begin("/etcdserverpb.KV/Compact", new CompactionRequest { Revision = 150 });
+        Grpc.FakeStream late = member.Begin("/etcdserverpb.KV/Compact", new CompactionRequest { Revision = 150 });
+        Grpc.FakeStream waiting = member.Begin(
+            "/etcdserverpb.KV/Compact", new CompactionRequest { Revision = 149, Physical = true });
+        member.Settle();
+        Has("grpc-status=0", first.Line);
+        Has("required revision has been compacted", late.Line);
+        Assert.False(waiting.Ended || member.Server.Store.CompactionDone(150));
+        member.Advance(1000);
+        member.Advance(1000);
+        Assert.True(member.Server.Store.CompactionDone(150));
+        Has("required revision has been compacted", waiting.Line);
+    }
+
+    [Fact]
     public void ACancelledHashGivesItsGuardBack()
     {
         Member member = NewMember().Started();

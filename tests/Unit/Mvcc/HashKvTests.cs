@@ -61,7 +61,30 @@ public class HashKvTests
 
         Assert.True(rig.Store.CompactionDone(at));
         rig.Restart();
+        Assert.True(rig.Store.CompactionDone(at));
         Assert.Equal(now, rig.HashKv(0).Hash);
         Assert.Equal(middle, rig.HashKv(at + 20).Hash);
+    }
+
+    // When nothing is left at the revision, the original leaves nothing out of what is on its disk.
+    [Theory]
+    [InlineData(5, true)]
+    [InlineData(3, false)]
+    public void NorWhenEverythingIsDeleted(long at, bool isEmpty)
+    {
+        const uint HashOfNothing = 1084519789;
+        using var rig = new StoreRig(new StoreOptions { CompactionPauseNanos = 0, CompactionBatch = 1, LogBytes = 0 });
+        _ = rig.Put("a", "1");
+        _ = rig.Put("b", "1");
+        _ = rig.Delete("a");
+        _ = rig.Delete("b");
+        rig.Pump(2);
+        Assert.Equal(MvccStatus.Ok, rig.Store.Compact(at));
+        _ = rig.Store.Publish();
+        uint atOnce = rig.HashKv(0).Hash;
+        rig.Pump(20);
+        Assert.True(rig.Store.CompactionDone(at));
+        Assert.Equal(atOnce, rig.HashKv(0).Hash);
+        Assert.Equal(isEmpty, atOnce == HashOfNothing);
     }
 }

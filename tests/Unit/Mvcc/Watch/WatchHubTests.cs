@@ -62,15 +62,18 @@ public class WatchHubTests
     private sealed record Watched(Watcher Watcher, Stream Stream, string Key, string End, long Start, WatchOptions Options);
 
     [Theory]
-    [InlineData(1, false)]
-    [InlineData(2, false)]
-    [InlineData(3, true)]
-    [InlineData(4, true)]
-    public void EveryWatcherGetsItsEvents(int seed, bool compacts)
+    [InlineData(1, false, 0)]
+    [InlineData(2, false, 0)]
+    [InlineData(3, true, 0)]
+    [InlineData(4, true, 0)]
+    [InlineData(5, false, 100_000)]
+    [InlineData(6, true, 100_000)]
+    [InlineData(7, true, 2000)]
+    public void EveryWatcherGetsItsEvents(int seed, bool compacts, int partBytes)
     {
         var random = new Random(seed);
         using var rig = new StoreRig(new StoreOptions { LogBytes = 0 });
-        var hub = new WatchHub();
+        var hub = partBytes == 0 ? new WatchHub() : new WatchHub(partBytes, scanRecords: 30);
         var all = new List<Event>();
         var state = new SortedDictionary<string, string>(StringComparer.Ordinal);
         var watched = new List<Watched>();
@@ -114,11 +117,13 @@ public class WatchHubTests
             w.Stream.Full = false;
         }
 
-        for (int i = 0; i < 50; i++)
+        for (int i = 0; i < 50 || hub.NeedsStep; i++)
         {
             hub.Resume();
             hub.Step(rig.Store.Current);
         }
+
+        Assert.Equal(0, hub.PartBytes);
 
         foreach (Watched w in watched)
         {
@@ -240,6 +245,111 @@ public class WatchHubTests
 
         Assert.True(watcher.CanReport(rig.Store.Revision));
         Assert.Equal([(2301, 1000), (2301, 1000), (2301, 300)], stream.Batches);
+    }
+
+    // As a real 3.5.30 does: neither how many records lie between nor how many bytes it takes ends a response.
+    [Fact]
+    public void AResponseEndsByItsRevisionsAlone()
+    {
+        using var rig = new StoreRig();
+        for (int i = 0; i < 6; i++)
+        {
+            _ = rig.Put("large", new string('x', 1_000_000));
+            _ = rig.Put("few", $"{i}");
+            for (int k = 0; k < 1200; k++)
+            {
+                _ = rig.Put("many", "");
+            }
+        }
+
+        rig.Pump(2);
+        var hub = new WatchHub();
+        long now = rig.Store.Revision;
+        var few = new Stream();
+        var large = new Stream();
+        _ = hub.Add(rig.Store.Current, "few"u8, default, new WatchOptions { StartRevision = 2 }, few);
+        _ = hub.Add(rig.Store.Current, "large"u8, default, new WatchOptions { StartRevision = 2, PrevKv = true }, large);
+        Assert.True(Steps(hub, rig) > 1);
+        Assert.Equal([(now, 6)], few.Batches);
+        Assert.Equal([(now, 6)], large.Batches);
+        Assert.Equal(6, large.Got.Count(e => e.Value?.Length == 1_000_000 && (e.Main == 2 || e.Previous?.Length == 1_000_000)));
+    }
+
+    [Fact]
+    public void WhatIsKeptForUnfinishedResponsesIsBounded()
+    {
+        using var rig = new StoreRig();
+        for (int i = 0; i < 40; i++)
+        {
+            _ = rig.Put("k", new string('x', 1000));
+        }
+
+        _ = rig.Store.Publish();
+        var hub = new WatchHub(partBytesMax: 10_000, scanRecords: 4);
+        Stream[] streams = [new(), new(), new()];
+        foreach (Stream stream in streams)
+        {
+            _ = hub.Add(rig.Store.Current, "k"u8, default, new WatchOptions { StartRevision = 2 }, stream);
+        }
+
+        int most = 0;
+        while (hub.NeedsStep)
+        {
+            hub.Step(rig.Store.Current);
+            most = Math.Max(most, hub.PartBytes);
+        }
+
+        Assert.InRange(most, 4000, 10_000);
+        Assert.Equal(0, hub.PartBytes);
+        foreach (Stream stream in streams)
+        {
+            Assert.Equal(Enumerable.Range(2, 40).Select(static r => (long)r), stream.Got.Select(static e => e.Main));
+            Assert.True(stream.Batches.Count > 1);
+        }
+    }
+
+    [Fact]
+    public void AStreamWithoutRoomKeepsNothingButItsCursor()
+    {
+        using var rig = new StoreRig();
+        for (int i = 0; i < 20; i++)
+        {
+            _ = rig.Put("k", $"{i}");
+        }
+
+        _ = rig.Store.Publish();
+        var hub = new WatchHub(scanRecords: 4);
+        var stream = new Stream();
+        Watcher watcher = hub.Add(rig.Store.Current, "k"u8, default, new WatchOptions { StartRevision = 2 }, stream);
+        hub.Step(rig.Store.Current);
+        Assert.True(hub.PartBytes > 0);
+        stream.Full = true;
+        hub.Step(rig.Store.Current);
+        Assert.Equal(0, hub.PartBytes);
+        Assert.Equal(2, watcher.Cursor);
+        stream.Full = false;
+        hub.Resume();
+        _ = Steps(hub, rig);
+        Assert.Equal([(21, 20)], stream.Batches);
+
+        // One that goes away takes its part with it.
+        watcher = hub.Add(rig.Store.Current, "k"u8, default, new WatchOptions { StartRevision = 2 }, stream);
+        hub.Step(rig.Store.Current);
+        Assert.True(hub.PartBytes > 0);
+        hub.Remove(watcher);
+        Assert.Equal(0, hub.PartBytes);
+    }
+
+    private static int Steps(WatchHub hub, StoreRig rig)
+    {
+        int steps = 0;
+        while (hub.NeedsStep)
+        {
+            hub.Step(rig.Store.Current);
+            steps++;
+        }
+
+        return steps;
     }
 
     [Fact]
