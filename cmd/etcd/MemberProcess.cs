@@ -50,22 +50,27 @@ internal sealed class MemberProcess : IDisposable
     /// <summary>Binds the client ports; who connects waits until <see cref="ServeClients"/>.</summary>
     public string? BindClients(MemberConfig config) => Bind(config, config.ListenClientUrls, _clientPort, _clients);
 
-    /// <summary>Starts the threads of a member and its peer ports.</summary>
-    public void Start(EtcdServer server, MemberConfig config)
+    /// <summary>Makes a member's services and takes peers; the member itself does not run yet.</summary>
+    public void Serve(EtcdServer server, MemberConfig config)
     {
         _server = server;
         ProcessMetrics.AddTo(server.Metrics.Registry);
         _accepting = new ClientPort(new ClientServices(server, HttpAccess.Open), config.ToH2Options(), SystemClock.Instance);
         _clientPort.Acceptor = _accepting;
-        _core = Host("core", server.CoreActor);
-        _backend = Host("backend", server.BackendActor);
         _loops.Start();
-        _backend.Start();
-        _core.Start();
         foreach (Listener listener in _peers)
         {
             listener.Start();
         }
+    }
+
+    /// <summary>Starts the member's threads.</summary>
+    public void Run()
+    {
+        _core = Host("core", _server!.CoreActor);
+        _backend = Host("backend", _server.BackendActor);
+        _backend.Start();
+        _core.Start();
     }
 
     /// <summary>Takes clients.</summary>

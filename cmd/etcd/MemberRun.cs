@@ -52,7 +52,7 @@ internal sealed class MemberRun(MemberConfig config, IReadOnlyDictionary<string,
 
         if (process.BindPeers(config) is { } error)
         {
-            log.Error("embed/etcd.go", "creating peer listener failed").WithError(error).With("stacktrace", "").Write();
+            log.Error("embed/etcd.go", "creating peer listener failed").WithError(error).Write();
             return error;
         }
 
@@ -79,13 +79,14 @@ internal sealed class MemberRun(MemberConfig config, IReadOnlyDictionary<string,
         if (failure is not null)
         {
             LogLine line = failure.IsPanic ? log.Panic(Main, failure.Message) : log.Fatal(Main, failure.Message);
-            line.WithError(failure.Error).With("stacktrace", "").Write();
+            line.WithError(failure.Error).Write();
             return failure.IsPanic ? 2 : 1;
         }
 
-        StartLines.Serving(log, config, server!.MemberId);
+        process.Serve(server!, config);
         StartLines.StatusChanged(log);
-        process.Start(server, config);
+        StartLines.Serving(log, config, server!.MemberId);
+        process.Run();
         process.AwaitReady();
         process.ServeClients();
         int number = Signals.AwaitStop(NotifyReady);
@@ -130,7 +131,7 @@ internal sealed class MemberRun(MemberConfig config, IReadOnlyDictionary<string,
             log.Warn(Main, "failed to start etcd").WithError(error).Write();
         }
 
-        log.Fatal(Main, "discovery failed").WithError(error).With("stacktrace", "").Write();
+        log.Fatal(Main, "discovery failed").WithError(error).Write();
         return 1;
     }
 

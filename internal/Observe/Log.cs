@@ -28,6 +28,8 @@ public interface ILogSink
 /// <summary>Writes log lines. Any thread.</summary>
 public sealed class Log(IClock clock, ILogSink sink, LogLevel minimum = LogLevel.Info)
 {
+    private readonly LogSampler _sampler = new();
+
     /// <summary>A log that writes nowhere, for tests.</summary>
     public static readonly Log None = new(SystemClock.Instance, new NullSink(), LogLevel.Fatal);
 
@@ -35,10 +37,7 @@ public sealed class Log(IClock clock, ILogSink sink, LogLevel minimum = LogLevel
     public LogLevel Minimum { get; set; } = minimum;
 
     /// <summary>Starts a line. <paramref name="caller"/> is the original's file:line for that message.</summary>
-    public LogLine Line(LogLevel level, string caller, string message)
-    {
-        return level < Minimum ? default : new LogLine(this, level, caller, message);
-    }
+    public LogLine Line(LogLevel level, string caller, string message) => Begin(level, caller, message, logger: null);
 
     public LogLine Debug(string caller, string message) => Line(LogLevel.Debug, caller, message);
 
@@ -47,7 +46,7 @@ public sealed class Log(IClock clock, ILogSink sink, LogLevel minimum = LogLevel
     /// <summary>Level info with a member "logger" before the caller.</summary>
     public LogLine InfoOf(string logger, string caller, string message)
     {
-        return LogLevel.Info < Minimum ? default : new LogLine(this, LogLevel.Info, caller, message, logger);
+        return Begin(LogLevel.Info, caller, message, logger);
     }
 
     public LogLine Warn(string caller, string message) => Line(LogLevel.Warn, caller, message);
@@ -58,9 +57,18 @@ public sealed class Log(IClock clock, ILogSink sink, LogLevel minimum = LogLevel
 
     public LogLine Panic(string caller, string message) => Line(LogLevel.Panic, caller, message);
 
-    internal long Now() => clock.WallUnixNanos;
-
     internal void Emit(ReadOnlySpan<byte> utf8) => sink.WriteLine(utf8);
+
+    private LogLine Begin(LogLevel level, string caller, string message, string? logger)
+    {
+        if (level < Minimum)
+        {
+            return default;
+        }
+
+        long now = clock.WallUnixNanos;
+        return _sampler.Admits(level, message, now) ? new LogLine(this, now, level, caller, message, logger) : default;
+    }
 
     private sealed class NullSink : ILogSink
     {
@@ -84,10 +92,12 @@ public readonly struct LogLine
     private readonly Log? _log;
     private readonly ArrayBufferWriter<byte>? _buffer;
     private readonly Utf8JsonWriter? _json;
+    private readonly bool _withStack;
 
-    internal LogLine(Log log, LogLevel level, string caller, string message, string? logger = null)
+    internal LogLine(Log log, long unixNanos, LogLevel level, string caller, string message, string? logger)
     {
         _log = log;
+        _withStack = level >= LogLevel.Error;
         _buffer = new ArrayBufferWriter<byte>(256);
         _json = new Utf8JsonWriter(_buffer, Options);
         _json.WriteStartObject();
@@ -101,7 +111,7 @@ public readonly struct LogLine
             LogLevel.Panic => "panic",
             _ => "fatal",
         });
-        _json.WriteString("ts", Timestamp(log.Now()));
+        _json.WriteString("ts", Timestamp(unixNanos));
         if (logger is not null)
         {
             _json.WriteString("logger", logger);
@@ -160,12 +170,17 @@ public readonly struct LogLine
     /// <summary>An error's text under the key "error".</summary>
     public LogLine WithError(string text) => With("error", text);
 
-    /// <summary>Ends and emits the line.</summary>
+    /// <summary>Ends and emits the line; from level error on with the stack that came here, as its last field.</summary>
     public void Write()
     {
         if (_log is null)
         {
             return;
+        }
+
+        if (_withStack)
+        {
+            _json!.WriteString("stacktrace", Stack());
         }
 
         _json!.WriteEndObject();
@@ -174,6 +189,17 @@ public readonly struct LogLine
         _buffer.Advance(1);
         _log.Emit(_buffer.WrittenSpan);
         _json.Dispose();
+    }
+
+    // One frame a line, without the runtime's "at" and without the frames that only read the stack.
+    private static string Stack()
+    {
+        string[] frames = Environment.StackTrace.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        IEnumerable<string> shown = frames
+            .Select(static f => f.StartsWith("at ", StringComparison.Ordinal) ? f[3..] : f)
+            .SkipWhile(static f => f.StartsWith("System.Environment", StringComparison.Ordinal)
+                || f.Contains(nameof(LogLine), StringComparison.Ordinal));
+        return string.Join('\n', shown);
     }
 
     private static string Timestamp(long unixNanos)

@@ -104,7 +104,7 @@ public sealed class MemberStart
 
             // A first start that died behind the log's creation left its header only; the original never comes up on
             // that, we begin again (spec storage §10a.2).
-            StartFailure? failure = recovery.Recover(out log);
+            StartFailure? failure = recovery.Recover(backend, out log);
             bool begun = failure is null && log!.HoldsNothing && !backend.Snapshot.Cursor(BackendBucket.Members).First();
             return begun ? recovery.FoundIn(log!, out log) : failure;
         }
@@ -188,15 +188,20 @@ public sealed class MemberStart
         }
 
         StartFailure? failure = OpenBackend(out backend);
-        if (failure is not null || backend!.ConsistentIndex >= snapshotIndex)
+        if (failure is not null)
         {
             return failure;
         }
 
-        if (backend.ConsistentIndex == 0)
+        if (backend!.ConsistentIndex == 0)
         {
             _log.Warn("etcdserver/server.go", "consistent index was never saved")
                 .With("snapshot-index", snapshotIndex).Write();
+        }
+
+        if (backend.ConsistentIndex >= snapshotIndex || backend.ConsistentIndex == 0)
+        {
+            StartReport.WriteBackend(_log, backend);
             return null;
         }
 
@@ -232,7 +237,7 @@ public sealed class MemberStart
 
         var report = new StartReport(_options, log, _log);
         var raftLines = new RaftLines(_log, log.MemberId);
-        report.WriteSource(backend);
+        report.WriteStarting();
         if (!log.Restarted)
         {
             raftLines.WriteFounded(new ConfiguredMembers([log.MemberId], []));
@@ -240,7 +245,8 @@ public sealed class MemberStart
 
         RaftNode raft = StartRaft(log, raftLines);
         report.WriteMembers(membership);
-        report.WriteRestored(store.Revision, backend.ConsistentIndex, membership.Version);
+        report.WriteRestored(
+            store.Revision, backend.ConsistentIndex, membership.Version, !log.Restarted || membership.Members.Count == 1);
         var metrics = new ServerMetrics();
         backend.Timings = new BackendTimings(_seams.Clock, metrics.BackendCommit, metrics.Defragment);
         var parts = new CoreParts

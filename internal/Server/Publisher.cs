@@ -77,7 +77,6 @@ internal sealed class Publisher(
             return;
         }
 
-        IsPublished = true;
         var attributes = new StringBuilder("{Name:").Append(options.Name).Append(" ClientURLs:[")
             .AppendJoin(' ', options.AdvertiseClientUrls).Append("]}");
         log.Info("etcdserver/server.go", "published local member to cluster through raft")
@@ -86,5 +85,6 @@ internal sealed class Publisher(
             .With("request-path", $"/0/members/{memberId:x}/attributes")
             .With("cluster-id", clusterId.ToString("x"))
             .With("publish-timeout", GoDuration.Text(options.RequestTimeoutNanos)).Write();
+        IsPublished = true;
     }
 }

@@ -98,6 +98,7 @@ public sealed partial class RaftLoop : Actor
     public override long Step(long nowNanos)
     {
         _now = nowNanos;
+        _raftLines.Release();
         TakeWork();
         TickWhenDue();
         TakeProposals();
@@ -305,7 +306,6 @@ public sealed partial class RaftLoop : Actor
 
     private void OnSoftState(ulong leader, RaftRole role)
     {
-        _raftLines.Release();
         _raftLines.WriteLeader(_seenLeader, leader, _raft.Term);
         // What is published may be ahead: a sole voter elects itself between two hand-outs.
         if (_seenLeader != leader)

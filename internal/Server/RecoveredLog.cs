@@ -1,5 +1,6 @@
 // What the disk says of the log at start: identity, snapshot, entries, v2 tree (spec storage §5.8–§5.10, §6.1). Either
 // recovered from a member's earlier life or founded. Start-up thread only.
+using EtcdAot.Backend;
 using EtcdAot.Members;
 using EtcdAot.Observe;
 using EtcdAot.Sys;
@@ -125,8 +126,8 @@ internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock cloc
         return null;
     }
 
-    /// <summary>Recovers an earlier life.</summary>
-    public StartFailure? Recover(out RecoveredLog? recovered)
+    /// <summary>Recovers an earlier life. The backend is only looked at: whether it covers the snapshot.</summary>
+    public StartFailure? Recover(BackendStore backend, out RecoveredLog? recovered)
     {
         recovered = null;
         string walDir = options.EffectiveWalDir;
@@ -142,6 +143,12 @@ internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock cloc
         if (snapshot is not null && !V2Tree.TryLoad(snapshot.Data, out tree, out string problem))
         {
             return new StartFailure("failed to recover from snapshot", problem, IsPanic: true);
+        }
+
+        StartReport.WriteSnapshot(log, snapshot);
+        if (snapshot is not null && backend.ConsistentIndex >= snapshot.Index)
+        {
+            StartReport.WriteBackend(log, backend);
         }
 
         StartFailure? failure = Open(walDir, snapshot, out WriteAheadLog? wal, out WalContents? contents);

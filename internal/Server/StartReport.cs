@@ -3,6 +3,7 @@ using System.Globalization;
 using EtcdAot.Backend;
 using EtcdAot.Members;
 using EtcdAot.Observe;
+using EtcdAot.Wal;
 
 namespace EtcdAot.Server;
 
@@ -16,37 +17,51 @@ internal sealed class StartReport(ServerOptions options, RecoveredLog found, Log
     private readonly string _self = found.MemberId.ToString("x", CultureInfo.InvariantCulture);
     private readonly string _cluster = found.ClusterId.ToString("x", CultureInfo.InvariantCulture);
 
-    /// <summary>Where the state comes from; before raft starts.</summary>
-    public void WriteSource(BackendStore backend)
+    /// <summary>What the log on disk starts from; before it is opened.</summary>
+    public static void WriteSnapshot(Log log, LoadedSnapshot? snapshot)
     {
-        if (!found.Restarted)
+        if (snapshot is null)
         {
-            log.Info("etcdserver/raft.go", "starting local member").With("local-member-id", _self)
-                .With("cluster-id", _cluster).Write();
+            log.Info(Caller, "No snapshot found. Recovering WAL from scratch!").Write();
             return;
         }
 
-        if (found.Snapshot is not { } snapshot)
+        log.Info(Caller, "recovered v2 store from snapshot").With("snapshot-index", snapshot.Index)
+            .With("snapshot-size", ByteSize.Text(snapshot.Data.Length)).Write();
+    }
+
+    /// <summary>That the db covers the snapshot.</summary>
+    public static void WriteBackend(Log log, BackendStore backend)
+    {
+        log.Info(Caller, "recovered v3 backend from snapshot")
+            .With("backend-size-bytes", backend.SizeBytes).With("backend-size", ByteSize.Text(backend.SizeBytes))
+            .With("backend-size-in-use-bytes", backend.InUseBytes)
+            .With("backend-size-in-use", ByteSize.Text(backend.InUseBytes)).Write();
+    }
+
+    /// <summary>That the member starts, anew or again; before raft does.</summary>
+    public void WriteStarting()
+    {
+        if (found.Restarted)
         {
-            log.Info(Caller, "No snapshot found. Recovering WAL from scratch!").Write();
-        }
-        else
-        {
-            log.Info(Caller, "recovered v2 store from snapshot").With("snapshot-index", snapshot.Index)
-                .With("snapshot-size", ByteSize.Text(snapshot.Data.Length)).Write();
-            log.Info(Caller, "recovered v3 backend from snapshot")
-                .With("backend-size-bytes", backend.SizeBytes).With("backend-size", ByteSize.Text(backend.SizeBytes))
-                .With("backend-size-in-use-bytes", backend.InUseBytes)
-                .With("backend-size-in-use", ByteSize.Text(backend.InUseBytes)).Write();
+            log.Info("etcdserver/raft.go", "restarting local member").With("cluster-id", _cluster)
+                .With("local-member-id", _self).With("commit-index", found.State.Commit).Write();
+            return;
         }
 
-        log.Info("etcdserver/raft.go", "restarting local member").With("cluster-id", _cluster)
-            .With("local-member-id", _self).With("commit-index", found.State.Commit).Write();
+        log.Info("etcdserver/raft.go", "starting local member").With("local-member-id", _self)
+            .With("cluster-id", _cluster).Write();
     }
 
     /// <summary>Members and version of the snapshot; after raft's lines.</summary>
     public void WriteMembers(Membership membership)
     {
+        if (membership.Version.Length > 0)
+        {
+            log.Info("api/capability.go", "enabled capabilities for version")
+                .With("cluster-version", EtcdVersion.MajorMinor(membership.Version)).Write();
+        }
+
         foreach (Member member in membership.Members)
         {
             log.Info("membership/cluster.go", "recovered/added member from store").With("cluster-id", _cluster)
@@ -61,8 +76,9 @@ internal sealed class StartReport(ServerOptions options, RecoveredLog found, Log
         }
     }
 
-    /// <summary>What is restored, and that the server starts.</summary>
-    public void WriteRestored(long revision, ulong consistentIndex, string clusterVersion)
+    /// <summary>What is restored, and that the server starts; whether it knows its membership before the log is replayed.
+    /// </summary>
+    public void WriteRestored(long revision, ulong consistentIndex, string clusterVersion, bool knowsItself)
     {
         log.Warn("auth/store.go", "simple token is not cryptographically signed").Write();
         log.Info("mvcc/kvstore.go", "kvstore restored").With("current-rev", revision).Write();
@@ -73,14 +89,26 @@ internal sealed class StartReport(ServerOptions options, RecoveredLog found, Log
         line = clusterVersion.Length == 0 ? line.With("cluster-version", "to_be_decided")
             : line.With("cluster-id", _cluster).With("cluster-version", EtcdVersion.MajorMinor(clusterVersion));
         line.Write();
+        WriteElectionTicks(knowsItself);
+        WritePurger(options.SnapDir, "snap.db", options.MaxSnapshots);
+        WritePurger(options.SnapDir, "snap", options.MaxSnapshots);
+        WritePurger(options.EffectiveWalDir, "wal", options.MaxWals);
+    }
+
+    // The original looks at the members while the log is being replayed: it may find none yet.
+    private void WriteElectionTicks(bool knowsItself)
+    {
+        if (!knowsItself)
+        {
+            log.Info(Caller, "starting initial election tick advance").With("election-ticks", options.ElectionTicks).Write();
+            return;
+        }
+
         log.Info(Caller, "started as single-node; fast-forwarding election ticks").With("local-member-id", _self)
             .With("forward-ticks", options.ElectionTicks - 1)
             .With("forward-duration", GoDuration.Text((options.ElectionTicks - 1) * options.TickMillis * 1_000_000L))
             .With("election-ticks", options.ElectionTicks)
             .With("election-timeout", GoDuration.Text(options.ElectionMillis * 1_000_000L)).Write();
-        WritePurger(options.SnapDir, "snap.db", options.MaxSnapshots);
-        WritePurger(options.SnapDir, "snap", options.MaxSnapshots);
-        WritePurger(options.EffectiveWalDir, "wal", options.MaxWals);
     }
 
     private void WriteQuota()

@@ -107,8 +107,8 @@ internal sealed class RecordReader(IReadOnlyList<Segment> segments)
         long limit = _fileLength - GoodEnd - pad;
         if (length >= limit || length > WalLimits.MaxRecordBytes)
         {
-            return Bad(WalErrorKind.TornTail, "[wal] max entry size limit exceeded when decoding "
-                + $"\"{segment.Path}\", recBytes: {length}, fileSize({_fileLength}) - offset({GoodEnd}) - "
+            return Bad(WalErrorKind.TornTail, "unexpected EOF: [wal] max entry size limit exceeded when decoding "
+                + $"\"{Path.GetFileName(segment.Path)}\", recBytes: {length}, fileSize({_fileLength}) - offset({GoodEnd}) - "
                 + $"padBytes({pad}) = entryLimit({limit})");
         }
 

@@ -40,7 +40,7 @@ public static class WalRepair
             if (!e.Failed)
             {
                 options.Log.Info("wal/repair.go:96", "repaired").With("path", segments[0].Path)
-                    .WithError(torn.Text).Write();
+                    .WithError("unexpected EOF").Write();
             }
         }
 

@@ -95,7 +95,7 @@ internal sealed class FlagEnvironment(IReadOnlyList<string> entries, Log log)
                 // The doubled parenthesis is the original's.
                 log.Fatal("flags/flag.go", "conflicting environment variable is shadowed by corresponding command-line flag " +
                     "(either unset environment variable or disable flag))").With("environment-variable", name)
-                    .With("stacktrace", "").Write();
+                    .Write();
                 return false;
             }
 
