@@ -33,7 +33,7 @@ internal sealed class UnaryRun<TRequest, TResponse>(
 
     internal async Task<TResponse> RunAsync(TRequest request)
     {
-        ReadOnlyMemory<byte> payload = channel.Serialize(method, request);
+        ReadOnlyMemory<byte> payload = PayloadWriter.Write(method.RequestMarshaller, request);
         for (int attempt = 0; ; attempt++)
         {
             ClientCall call = channel.Open(method, options, _stop.Token);
