@@ -80,7 +80,7 @@ internal static class ClientLog
     private static GoJson Start(string level, string? logger, string caller)
     {
         string time = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture);
-        GoJson line = new GoJson().Open('{').Name("level").Value(level).Name("ts").Value(time);
+        GoJson line = new GoJson(isLog: true).Open('{').Name("level").Value(level).Name("ts").Value(time);
         if (logger is not null)
         {
             line.Name("logger").Value(logger);
@@ -92,6 +92,8 @@ internal static class ClientLog
     private static string WithoutScheme(string endpoint)
     {
         int at = endpoint.IndexOf("://", StringComparison.Ordinal);
-        return at < 0 ? endpoint : endpoint[(at + 3)..];
+        return at >= 0 ? endpoint[(at + 3)..]
+            : endpoint.StartsWith("unix:", StringComparison.Ordinal) ? endpoint["unix:".Length..]
+            : endpoint;
     }
 }

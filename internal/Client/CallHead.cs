@@ -11,9 +11,10 @@ namespace EtcdAot.Client;
 /// <param name="DeadlineNanos">Monotonic, <see cref="long.MaxValue"/> for none.</param>
 /// <param name="Metadata">The caller's own.</param>
 /// <param name="Token">Auth token, null for none.</param>
+/// <param name="MaxSendBytes">Largest message of the request.</param>
 /// <param name="MaxReceiveBytes">Largest message of the answer.</param>
 internal sealed record CallHead(
-    string Path, long DeadlineNanos, Core.Metadata? Metadata, string? Token, int MaxReceiveBytes)
+    string Path, long DeadlineNanos, Core.Metadata? Metadata, string? Token, int MaxSendBytes, int MaxReceiveBytes)
 {
     internal HeaderSet Fields(Endpoint endpoint, long nowNanos)
     {

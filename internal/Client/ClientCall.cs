@@ -273,6 +273,14 @@ internal sealed class ClientCall(ChannelCore core, CallHead head, CancellationTo
             return;
         }
 
+        if (one.Payload.Length > head.MaxSendBytes)
+        {
+            // Found out as late as in the original, which asks for a connection first and names it in its log.
+            Abort(new Status(RpcCode.ResourceExhausted,
+                $"trying to send message larger than max ({one.Payload.Length} vs. {head.MaxSendBytes})"));
+            return;
+        }
+
         if (one.HasMessage)
         {
             Span<byte> frame = _stream.BeginData(MessageReader.PrefixLength + one.Payload.Length);

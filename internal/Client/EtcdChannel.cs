@@ -43,7 +43,7 @@ public sealed class EtcdChannel : Core.CallInvoker, IDisposable
     public override Core.AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
         Core.Method<TRequest, TResponse> method, string? host, Core.CallOptions options, TRequest request)
     {
-        ReadOnlyMemory<byte> payload = Serialize(method, request);
+        ReadOnlyMemory<byte> payload = PayloadWriter.Write(method.RequestMarshaller, request);
         ClientCall call = Open(method, options, options.CancellationToken);
         call.Start();
         _ = call.Write(payload, last: true);
@@ -57,7 +57,7 @@ public sealed class EtcdChannel : Core.CallInvoker, IDisposable
         ClientCall call = Open(method, options, options.CancellationToken);
         call.Start();
         return new Core.AsyncClientStreamingCall<TRequest, TResponse>(
-            new StreamWriter<TRequest, TResponse>(this, method, call), Reader(method, call).Single(), call.Headers,
+            new StreamWriter<TRequest, TResponse>(method, call), Reader(method, call).Single(), call.Headers,
             () => StatusOf(call), () => call.Trailers, call.Cancel);
     }
 
@@ -67,7 +67,7 @@ public sealed class EtcdChannel : Core.CallInvoker, IDisposable
         ClientCall call = Open(method, options, options.CancellationToken);
         call.Start();
         return new Core.AsyncDuplexStreamingCall<TRequest, TResponse>(
-            new StreamWriter<TRequest, TResponse>(this, method, call), Reader(method, call), call.Headers,
+            new StreamWriter<TRequest, TResponse>(method, call), Reader(method, call), call.Headers,
             () => StatusOf(call), () => call.Trailers, call.Cancel);
     }
 
@@ -92,18 +92,9 @@ public sealed class EtcdChannel : Core.CallInvoker, IDisposable
             deadline = left > long.MaxValue / 200 ? long.MaxValue : now + (left * 100);
         }
 
-        var head = new CallHead(method.FullName, deadline, options.Headers, Token, _options.MaxReceiveBytes);
+        var head = new CallHead(
+            method.FullName, deadline, options.Headers, Token, _options.MaxSendBytes, _options.MaxReceiveBytes);
         return new ClientCall(_core, head, cancellation);
-    }
-
-    internal ReadOnlyMemory<byte> Serialize<TRequest, TResponse>(
-        Core.Method<TRequest, TResponse> method, TRequest request)
-    {
-        ReadOnlyMemory<byte> payload = PayloadWriter.Write(method.RequestMarshaller, request);
-        return payload.Length <= _options.MaxSendBytes
-            ? payload
-            : throw Failure(new Status(Wire.RpcCode.ResourceExhausted,
-                $"trying to send message larger than max ({payload.Length} vs. {_options.MaxSendBytes})"));
     }
 
     internal void ReportFailure(ClientCall call, bool isStream, int attempt, in Status status)

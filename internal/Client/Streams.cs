@@ -30,7 +30,8 @@ internal sealed class StreamReader<TRequest, TResponse>(
             return false;
         }
 
-        if (!_reported && status.Code != Wire.RpcCode.Canceled)
+        // Only a stream that never began is worth a word: the original says nothing of one that broke later.
+        if (!_reported && call.RemoteAddress is null && status.Code != Wire.RpcCode.Canceled)
         {
             _reported = true;
             channel.ReportFailure(call, isStream: true, 0, status);
@@ -55,7 +56,7 @@ internal sealed class StreamReader<TRequest, TResponse>(
 
 /// <summary>Writes the request's messages.</summary>
 internal sealed class StreamWriter<TRequest, TResponse>(
-    EtcdChannel channel, Core.Method<TRequest, TResponse> method, ClientCall call) : Core.IClientStreamWriter<TRequest>
+    Core.Method<TRequest, TResponse> method, ClientCall call) : Core.IClientStreamWriter<TRequest>
     where TRequest : class
     where TResponse : class
 {
@@ -63,7 +64,7 @@ internal sealed class StreamWriter<TRequest, TResponse>(
 
     public async Task WriteAsync(TRequest message)
     {
-        await call.Write(channel.Serialize(method, message), last: false).ConfigureAwait(false);
+        await call.Write(PayloadWriter.Write(method.RequestMarshaller, message), last: false).ConfigureAwait(false);
         if (call.Completion.IsCompleted)
         {
             throw EtcdChannel.Failure(await call.Completion.ConfigureAwait(false));

@@ -57,7 +57,7 @@ internal sealed class UnaryRun<TRequest, TResponse>(
 
     private async Task<TResponse> RunAttempts(TRequest request)
     {
-        ReadOnlyMemory<byte> payload = channel.Serialize(method, request);
+        ReadOnlyMemory<byte> payload = PayloadWriter.Write(method.RequestMarshaller, request);
         for (int attempt = 0; ; attempt++)
         {
             ClientCall call = channel.Open(method, options, _stop.Token);

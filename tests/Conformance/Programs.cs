@@ -8,7 +8,7 @@ internal static class Programs
     /// <summary>Our etcdctl: ETCDCTL, else bin/etcdctl of the project.</summary>
     public static string Etcdctl => Existing(
         Environment.GetEnvironmentVariable("ETCDCTL") ?? Path.Combine(Root, "bin", "etcdctl"),
-            "run `make build` first");
+        "run `make build` first");
 
     /// <summary>Our etcd: ETCD_AOT, else bin/etcd of the project.</summary>
     public static string Etcd => Existing(
@@ -20,16 +20,6 @@ internal static class Programs
     {
         return Path.Combine([Root, "tests", "Conformance", "data", .. names]);
     }
-
-    /// <summary>The server for client tests: ETCD, else the original 3.5.</summary>
-    public static string Server => Environment.GetEnvironmentVariable("ETCD") is { Length: > 0 } own
-        ? Existing(own, "ETCD names no file")
-        : Oracle("3.5", "etcd");
-
-    /// <summary>Our server: ETCD_OURS, else bin/etcd of the project.</summary>
-    public static string OurServer => Existing(
-        Environment.GetEnvironmentVariable("ETCD_OURS") ?? Path.Combine(Root, "bin", "etcd"),
-            "run `make build` first");
 
     private static string Root
     {

@@ -7,7 +7,8 @@ using Google.Protobuf;
 namespace EtcdAot.Cmd.Etcdctl.Printing;
 
 /// <summary>Builds one JSON text (etcdctl §10).</summary>
-internal sealed class GoJson
+/// <param name="isLog">As the log library writes it: only what JSON demands is escaped.</param>
+internal sealed class GoJson(bool isLog = false)
 {
     private readonly StringBuilder _text = new();
     private bool _first = true;
@@ -109,6 +110,8 @@ internal sealed class GoJson
         {
             string? escape = rune.Value switch
             {
+                '<' or '>' or '&' or 0x2028 or 0x2029 when isLog => null,
+                '\b' or '\f' when isLog => $"\\u{rune.Value:x4}",
                 '"' => "\\\"",
                 '\\' => "\\\\",
                 '\n' => "\\n",

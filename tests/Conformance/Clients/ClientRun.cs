@@ -41,7 +41,7 @@ internal sealed partial class ClientRun(string etcdctl, EtcdProcess server, stri
         // An interrupted watch ends with 130 or by the signal, as the version likes.
         return new ClientAnswer(
             step.IsWatch ? 0 : result.Exit, Mask(output, step),
-            step.IsWatch ? "" : Mask(Normaliser.WithoutLogs(Encoding.UTF8.GetString(result.Error)), step));
+            step.IsWatch ? "" : Mask(Encoding.UTF8.GetString(result.Error), step));
     }
 
     private ToolProcess Start(string[] args, string input)

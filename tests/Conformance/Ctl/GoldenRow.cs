@@ -11,6 +11,9 @@ internal sealed class GoldenRow(JsonElement json)
 
     public int Step => json.GetProperty("step").GetInt32();
 
+    /// <summary>set:step.</summary>
+    public string Name => $"{Set}:{Step}";
+
     public string[] Args => [.. json.GetProperty("argv").EnumerateArray().Select(a => a.GetString() ?? "")];
 
     public int Exit => json.GetProperty("exit").GetInt32();
@@ -40,6 +43,9 @@ internal sealed class GoldenRow(JsonElement json)
 
     /// <summary>True where the original crashed: any clear error line is right there.</summary>
     public bool IsCrash => Error.StartsWith("panic:", StringComparison.Ordinal);
+
+    /// <summary>True where the answer hangs on a name server that says "no such host".</summary>
+    public bool AsksForNames => Error.Contains("{DNS}", StringComparison.Ordinal);
 
     public IEnumerable<(string Name, string Value)> Variables =>
         json.GetProperty("env").EnumerateObject().Select(p => (p.Name, p.Value.GetString() ?? ""));

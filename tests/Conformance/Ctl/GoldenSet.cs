@@ -18,14 +18,18 @@ internal sealed class GoldenSet : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("golden.").FullName;
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
     private readonly List<(GoldenRow Row, ToolProcess Process)> _background = [];
+    private readonly GoldenPairing _pairing;
+    private readonly NameServer _names;
     private Process? _server;
 
-    public GoldenSet(string name)
+    public GoldenSet(string name, GoldenPairing pairing, NameServer names)
     {
         _name = name;
+        _pairing = pairing;
+        _names = names;
         _values["DIR"] = _folder;
         _values["DEAD"] = Dead;
-        _values["DNS"] = Resolver() + ":53";
+        _values["DNS"] = names.Address;
         (int port, string member, string cluster, string[] extra) = name switch
         {
             "core" => (25010, "7fa0243da41856f2", "2f825f7ee614161e", Array.Empty<string>()),
@@ -125,15 +129,6 @@ internal sealed class GoldenSet : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private static string Resolver()
-    {
-        string? line = File.Exists("/etc/resolv.conf")
-            ? File.ReadLines("/etc/resolv.conf").FirstOrDefault(l =>
-                l.StartsWith("nameserver", StringComparison.Ordinal))
-            : null;
-        return line?.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1] ?? "127.0.0.1";
-    }
-
     private void StartServer(string[] extra)
     {
         string client = $"http://{_values["C1"]}";
@@ -142,13 +137,12 @@ internal sealed class GoldenSet : IDisposable
         string[] args =
         [
             "--name", "default", "--data-dir", Path.Combine(_folder, "d"), "--listen-client-urls", listen,
-            "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls",
-                peer,
-            "--initial-cluster", $"default={peer}", .. extra,
+            "--advertise-client-urls", client, "--listen-peer-urls", peer,
+            "--initial-advertise-peer-urls", peer, "--initial-cluster", $"default={peer}", .. extra,
         ];
         string log = Path.Combine(_folder, "log");
         var start = new ProcessStartInfo("/bin/sh",
-            ["-c", "exec \"$@\" > \"$0\" 2>&1", log, Programs.Server, .. args])
+            ["-c", "exec \"$@\" > \"$0\" 2>&1", log, _pairing.Server, .. args])
         {
             WorkingDirectory = _folder,
             UseShellExecute = false,
@@ -228,16 +222,17 @@ internal sealed class GoldenSet : IDisposable
             args.Insert(0, $"--endpoints={endpoint}");
         }
 
+        string[] line = row.AsksForNames ? _names.Wrap(_pairing.Client) : [_pairing.Client];
         return new ToolProcess(
-            Programs.Etcdctl,
-            args.Select(Expand),
+            line[0],
+            [.. line[1..], .. args.Select(Expand)],
             _folder,
             row.Variables.Select(v => (v.Name, Expand(v.Value))),
             row.Input.ConvertAll(i => (Expand(i.Text), i.PauseMillis)));
     }
 
-    private void EndBackground((GoldenRow Row, ToolProcess Process) started,
-        Action<GoldenRow, GoldenAnswer> judge)
+    private void EndBackground(
+        (GoldenRow Row, ToolProcess Process) started, Action<GoldenRow, GoldenAnswer> judge)
     {
         _background.Remove(started);
         using ToolProcess process = started.Process;
@@ -262,8 +257,8 @@ internal sealed class GoldenSet : IDisposable
             }
         }
 
-        return new GoldenAnswer(result.Exit, result.Output, Hide(output),
-            Hide(Encoding.UTF8.GetString(result.Error)));
+        string error = Encoding.UTF8.GetString(result.Error);
+        return new GoldenAnswer(result.Exit, result.Output, Hide(output), Hide(error));
     }
 
     private string Expand(string text) => Regex.Replace(text, @"\{([A-Z]+\d*)(:d)?\}", m =>

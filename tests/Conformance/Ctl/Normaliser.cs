@@ -16,6 +16,11 @@ internal static class Normaliser
         Rule(@"(?m)^\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d:\d\d(\.\d+)?", "T"),
         Rule(@"""caller"":""[^""]*""", @"""caller"":C"),
         Rule(@"\t\w+/\w+\.go:\d+\t", "\tC\t"),
+        Rule(@",""stacktrace"":""(?:[^""\\]|\\.)*""", ""),
+        Rule("(etcd-endpoints://|endpoint://client-)[0-9a-fx-]+/", "TARGET/"),
+        Rule(@"LocalAddr: '[^']*'", "LocalAddr: L"),
+        Rule(@"127\.0\.0\.1:\d+->", "L->"),
+        Rule(@"""took"":""(now|\d+ seconds? ago)""", @"""took"":D"),
         Rule(@"stream terminated by RST_STREAM with error code: CANCEL", "context deadline exceeded"),
         Rule(@"got \[[\d ]+\]", "got [SHA]"),
         Rule(@"""took"":[0-9.]+", @"""took"":D"),
@@ -35,7 +40,7 @@ internal static class Normaliser
     ];
 
     private static readonly Regex Cell = new(@"(?<=[│|] )([0-9a-f]{6,8}|\d+)(?= [│|])");
-    private static readonly Regex LogLine = new(@"^(\{""level"":|<\d+ more such lines>|<trace>|<grpc-log>)");
+    private static readonly Regex TransportLog = new("(?<=ETCDCTL_WRITE_OUT=[^\n]*\n)(?!\\{\"level\"|Error:)[^\n]*\n");
     private static readonly Regex Heading = new("^[A-Z][A-Z ]+:$");
 
     /// <summary>The comparable form of <paramref name="text"/>.</summary>
@@ -60,11 +65,8 @@ internal static class Normaliser
         return string.Join('\n', lines);
     }
 
-    /// <summary>Without the client's JSON log lines: they are not part of the contract.</summary>
-    public static string WithoutLogs(string text)
-    {
-        return string.Join('\n', text.Split('\n').Where(l => !LogLine.IsMatch(l)));
-    }
+    /// <summary>Without the transport's own log lines, which --debug shows behind the list of flags.</summary>
+    public static string WithoutTransportLog(string text) => TransportLog.Replace(text, "");
 
     /// <summary>Each run of equal lines once, for outputs without end.</summary>
     public static string WithoutRepeats(string text)

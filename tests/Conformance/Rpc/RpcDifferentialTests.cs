@@ -22,7 +22,7 @@ public class RpcDifferentialTests(ITestOutputHelper output)
         string only = Environment.GetEnvironmentVariable("RPC_ONLY") ?? "";
         string[] parts = only.Length > 0 ? only.Split(',') : Parts;
         using var real = new RpcMember("the real server", Programs.Oracle("3.5", "etcd"));
-        using var ours = new RpcMember("our server", Programs.OurServer);
+        using var ours = new RpcMember("our server", Programs.Etcd);
         real.WaitUntilServing();
         ours.WaitUntilServing();
         var pair = new Lockstep(real, ours, new OptionTable());

@@ -38,11 +38,13 @@ public sealed class ClientTests : IDisposable
     [Fact]
     public async Task LargeMessagesBothWays()
     {
-        using EtcdClient client = Connect(_server.Address);
+        var failed = new List<FailedAttempt>();
+        using EtcdClient client = Connect(_server.Address, onFailed: failed.Add);
         RangeResponse answer = await client.Kv.RangeAsync(Key(new string('x', 1_500_000)), deadline: In(10));
         Assert.Equal(1_500_000, answer.Kvs[0].Value.Length);
         Core.RpcException e = await Fails(client.Kv.RangeAsync(Key(new string('x', 2_200_000)), deadline: In(10)));
         Assert.StartsWith("trying to send message larger than max (2200", e.Status.Detail, StringComparison.Ordinal);
+        Assert.Equal(_server.Address, Assert.Single(failed).RemoteAddress);
     }
 
     [Fact]
@@ -142,6 +144,26 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
+    public async Task AStreamThatNeverBeganIsReportedOneThatBreaksIsNot()
+    {
+        var failed = new List<FailedAttempt>();
+        using var server = new LoopbackServer();
+        using EtcdClient client = Connect(server.Address, onFailed: failed.Add);
+        using Core.AsyncDuplexStreamingCall<WatchRequest, WatchResponse> watch = client.Watch.Watch(deadline: In(10));
+        await watch.RequestStream.WriteAsync(new WatchRequest { CancelRequest = new WatchCancelRequest { WatchId = 7 } });
+        Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
+        server.Dispose();
+        Core.RpcException e = await Assert.ThrowsAsync<Core.RpcException>(
+            () => watch.ResponseStream.MoveNext(CancellationToken.None));
+        Assert.Equal(Core.StatusCode.Unavailable, e.StatusCode);
+        Assert.Empty(failed);
+        using Core.AsyncDuplexStreamingCall<WatchRequest, WatchResponse> late =
+            client.Watch.Watch(deadline: DateTime.UtcNow.AddMilliseconds(200));
+        await Assert.ThrowsAsync<Core.RpcException>(() => late.ResponseStream.MoveNext(CancellationToken.None));
+        Assert.True(Assert.Single(failed).IsStream);
+    }
+
+    [Fact]
     public async Task ADeadEndpointIsSkippedAndAloneItsReasonIsTold()
     {
         using (EtcdClient client = EtcdClient.Create(
@@ -170,6 +192,25 @@ public sealed class ClientTests : IDisposable
     [InlineData("localhost", "localhost", null, "dial tcp: address localhost: missing port in address")]
     [InlineData("a:b:1", "a:b:1", null, "dial tcp: address a:b:1: too many colons in address")]
     [InlineData("a:99999", "a:99999", null, "dial tcp: address 99999: invalid port")]
+    [InlineData("a:-1", "a:-1", null, "dial tcp: address -1: invalid port")]
+    [InlineData("a:+1", "a:+1", null, null)]
+    [InlineData("a:", "a:", null, null)]
+    [InlineData("a:1/x", "a:1/x", null, "dial tcp: lookup tcp/1/x: unknown port")]
+    [InlineData("[::1", "[::1", null, "dial tcp: address [::1: missing ']' in address")]
+    [InlineData("[::1]", "[::1]", null, "dial tcp: address [::1]: missing port in address")]
+    [InlineData("[::1]x:1", "[::1]x:1", null, "dial tcp: address [::1]x:1: missing port in address")]
+    [InlineData("[a]:b:1", "[a]:b:1", null, "dial tcp: address [a]:b:1: too many colons in address")]
+    [InlineData("a]:1", "a]:1", null, "dial tcp: address a]:1: unexpected ']' in address")]
+    [InlineData("a[:1", "a[:1", null, "dial tcp: address a[:1: unexpected '[' in address")]
+    [InlineData("HTTP://u:p@h:1#x", "h:1", false, null)]
+    [InlineData("http://[::1]:1/", "[::1]:1", false, null)]
+    [InlineData("http://[::1]", "[::1]", false, "dial tcp: address [::1]: missing port in address")]
+    [InlineData("http://[::1", "http://[::1", null, "dial tcp: address http://[::1: too many colons in address")]
+    [InlineData("http://[h]:1", "http://[h]:1", null, "dial tcp: address http://[h]:1: too many colons in address")]
+    [InlineData("http://h:x", "http://h:x", null, "dial tcp: address http://h:x: too many colons in address")]
+    [InlineData("http://a b:1", "http://a b:1", null, "dial tcp: address http://a b:1: too many colons in address")]
+    [InlineData("unix:", "", false, "dial unix: missing address")]
+    [InlineData("unix:///a?b", "/a", false, null)]
     public void Endpoints(string text, string address, bool? tls, string? error)
     {
         Endpoint endpoint = Endpoint.Parse(text);

@@ -51,6 +51,13 @@ public class PrinterTests
     }
 
     [Fact]
+    public void JsonOfLogLinesEscapesNoMoreThanItMust()
+    {
+        string text = new GoJson(isLog: true).Value("<nil>&\u2028\u0001\b\t\"\\é\u007f").ToString();
+        Assert.Equal("\"<nil>&\u2028\\u0001\\u0008\\t\\\"\\\\é\u007f\"", text);
+    }
+
+    [Fact]
     public void SimpleWritesBytesAsTheyAre()
     {
         var reply = new PutResponse
