@@ -71,6 +71,8 @@ internal sealed class ServerProcess : IDisposable
             start.ArgumentList.Add(word);
         }
 
+        using var generator = new Generator(Address);
+        long started = Stopwatch.GetTimestamp();
         _process = Process.Start(start) ?? throw new IOException("cannot start " + command);
         var lastLines = new Queue<string>();
         void Keep(object sender, DataReceivedEventArgs e)
@@ -90,14 +92,18 @@ internal sealed class ServerProcess : IDisposable
         _process.BeginErrorReadLine();
         _process.BeginOutputReadLine();
         Probe = new ProcessProbe(_process.Id);
-        WaitUntilServing(command, lastLines);
+        WaitUntilServing(generator, started, command, lastLines);
+        StartTime = Stopwatch.GetElapsedTime(started);
     }
+
+    /// <summary>From before exec to the first answered linearizable get.</summary>
+    internal TimeSpan StartTime { get; }
+
+    internal int Id => _process.Id;
 
     internal NetworkAddress Address { get; }
 
     internal ProcessProbe Probe { get; }
-
-    internal bool HasExited => _process.HasExited;
 
     public void Dispose()
     {
@@ -118,10 +124,8 @@ internal sealed class ServerProcess : IDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private void WaitUntilServing(string command, Queue<string> lastLines)
+    private void WaitUntilServing(Generator generator, long started, string command, Queue<string> lastLines)
     {
-        using var generator = new Generator(Address);
-        long started = Stopwatch.GetTimestamp();
         while (!generator.IsServing())
         {
             if (_process.HasExited || Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(30))
@@ -136,7 +140,7 @@ internal sealed class ServerProcess : IDisposable
                 throw new IOException($"{command} does not serve:\n{tail}");
             }
 
-            Thread.Sleep(50);
+            Thread.Sleep(1);
         }
     }
 }
