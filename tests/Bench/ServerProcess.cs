@@ -44,6 +44,8 @@ internal sealed class ProcessProbe(int pid)
 
 internal sealed class ServerProcess : IDisposable
 {
+    private const int FirstPort = 28_000;
+    private const int LastPort = 32_000;
     private readonly Process _process;
     private readonly string _folder;
 
@@ -117,11 +119,24 @@ internal sealed class ServerProcess : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
+    /// <summary>A port that nobody listens on, below those that the system gives to outgoing connections: one of
+    /// those can be taken between this look and the server's bind.</summary>
     private static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            int port = Random.Shared.Next(FirstPort, LastPort);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken; another one.
+            }
+        }
     }
 
     private void WaitUntilServing(Generator generator, long started, string command, Queue<string> lastLines)
