@@ -39,7 +39,7 @@ conformance: ## the tests beside the real etcd alone
 oracles: ## bring the real etcd binaries into .cache/oracles
 	@tests/Oracles/fetch "$(ORACLE_DIR)"
 
-bench: build oracles ## ours beside a real etcd 3.5 in the same run, as ratios
+bench: build oracles ## ours beside a real etcd 3.5 in the same run; BENCH_PAIRS=1 and others: tests/Bench/run --help
 	@tests/Bench/run
 
 bench-stub: prerequisites oracles ## the network stack alone beside a real etcd 3.5

@@ -55,6 +55,7 @@ internal sealed class MemberProcess : IDisposable
     {
         _server = server;
         ProcessMetrics.AddTo(server.Metrics.Registry);
+        CollectorMetrics.AddTo(server.Metrics.Registry);
         _accepting = new ClientPort(new ClientServices(server, HttpAccess.Open), config.ToH2Options(), SystemClock.Instance);
         _clientPort.Acceptor = _accepting;
         _loops.Start();

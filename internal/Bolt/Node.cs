@@ -260,9 +260,10 @@ internal sealed unsafe class Node
             Array.Resize(ref _items, Math.Max(count, _items.Length * 2));
         }
 
-        if (!IsLeaf && _children.Length < _items.Length)
+        // Not as many as items: a node that was a wide leaf once has room for thousands, and the collector would walk them.
+        if (!IsLeaf && _children.Length < count)
         {
-            Array.Resize(ref _children, _items.Length);
+            Array.Resize(ref _children, Math.Max(count, _children.Length * 2));
         }
     }
 }

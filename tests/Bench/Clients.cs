@@ -75,6 +75,49 @@ internal sealed class UnaryClient(
     }
 }
 
+/// <summary>Keys that are written once each.</summary>
+internal sealed class KeySupply(int count)
+{
+    private int _next;
+
+    /// <summary>The next key's number; false when all are taken. The loop's thread only.</summary>
+    internal bool TryTake(out int number)
+    {
+        number = _next;
+        _next += number < count ? 1 : 0;
+        return number < count;
+    }
+}
+
+/// <summary>Puts new keys until the supply is spent.</summary>
+internal sealed class FillClient(GrpcConnection connection, Meter meter, int id, KeySupply supply)
+    : BenchClient(connection, meter, id)
+{
+    private readonly Template _put = Messages.Put();
+    private bool _answered;
+
+    internal override void Begin()
+    {
+        Busy = false;
+        if (!Connection.Closed && supply.TryTake(out int number))
+        {
+            Busy = true;
+            _put.Patch(number);
+            _answered = false;
+            Started = Stopwatch.GetTimestamp();
+            Connection.Open(_put.Method, _put.Bytes, end: true, this);
+        }
+    }
+
+    public override void OnMessage(ReadOnlySpan<byte> message) => _answered = true;
+
+    public override void OnEnd(bool reset)
+    {
+        Meter.Record(Started, _answered && !reset);
+        Begin();
+    }
+}
+
 /// <summary>Compare-and-swap on an own key; a swap that does not succeed is an error.</summary>
 internal sealed class SwapClient : BenchClient
 {

@@ -124,6 +124,33 @@ internal sealed class Generator : IDisposable
         return result!;
     }
 
+    /// <summary>Puts so many different keys, as fast as so many clients can.</summary>
+    internal void Fill(int puts, int count)
+    {
+        var phase = new PhaseSwitch { Phase = Phase.Measure };
+        var meter = new Meter(phase);
+        GrpcConnection[] connections = Connect(Math.Min(count, MaxConnections));
+        var supply = new KeySupply(puts);
+        var clients = new List<BenchClient>();
+        for (int i = 0; i < count; i++)
+        {
+            clients.Add(new FillClient(connections[i % connections.Length], meter, i, supply));
+        }
+
+        OnLoop(() => clients.ForEach(static c => c.Begin()));
+        for (bool busy = true; busy;)
+        {
+            Thread.Sleep(100);
+            OnLoop(() => busy = clients.Exists(static c => c.Busy));
+        }
+
+        OnLoop(() => Array.ForEach(connections, static c => c.Close()));
+        if (meter.Errors > 0 || meter.Operations != puts)
+        {
+            throw new IOException($"{meter.Operations} of {puts} puts were answered, {meter.Errors} of them failed");
+        }
+    }
+
     private void WaitUntilIdle(List<BenchClient> clients)
     {
         bool busy = true;

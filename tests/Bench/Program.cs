@@ -8,14 +8,20 @@ if (args is ["stub", ..])
     return StubServer.Run(args);
 }
 
-if (Options.Parse(args) is not { } options)
-{
-    Console.Error.WriteLine(Options.Help);
-    return 2;
-}
-
 try
 {
+    if (args.Contains("--help"))
+    {
+        Console.WriteLine(Options.Help);
+        return 0;
+    }
+
+    if (Options.Parse(args) is not { } options)
+    {
+        Console.Error.WriteLine(Options.Help);
+        return 2;
+    }
+
     if (options.Endpoint == "")
     {
         return Harness.Compare(options);
@@ -33,8 +39,8 @@ try
         generator.Load();
     }
 
-    Harness.PrintHead();
-    List<RowResult> results = Harness.RunRows(generator, options.Pid > 0 ? new ProcessProbe(options.Pid) : null, options);
+    ProcessProbe? probe = options.Pid > 0 ? new ProcessProbe(options.Pid) : null;
+    List<RowResult> results = Harness.RunCases(generator, probe, new Plan(options).Cases, options.Duration);
     return results.TrueForAll(static r => r.Errors == 0) ? 0 : 1;
 }
 catch (Exception e) when (e is IOException or FormatException)

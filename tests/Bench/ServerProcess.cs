@@ -44,6 +44,8 @@ internal sealed class ProcessProbe(int pid)
 
 internal sealed class ServerProcess : IDisposable
 {
+    private const int FirstPort = 28_000;
+    private const int LastPort = 32_000;
     private readonly Process _process;
     private readonly string _folder;
 
@@ -71,6 +73,8 @@ internal sealed class ServerProcess : IDisposable
             start.ArgumentList.Add(word);
         }
 
+        using var generator = new Generator(Address);
+        long started = Stopwatch.GetTimestamp();
         _process = Process.Start(start) ?? throw new IOException("cannot start " + command);
         var lastLines = new Queue<string>();
         void Keep(object sender, DataReceivedEventArgs e)
@@ -90,14 +94,18 @@ internal sealed class ServerProcess : IDisposable
         _process.BeginErrorReadLine();
         _process.BeginOutputReadLine();
         Probe = new ProcessProbe(_process.Id);
-        WaitUntilServing(command, lastLines);
+        WaitUntilServing(generator, started, command, lastLines);
+        StartTime = Stopwatch.GetElapsedTime(started);
     }
+
+    /// <summary>From before exec to the first answered linearizable get.</summary>
+    internal TimeSpan StartTime { get; }
+
+    internal int Id => _process.Id;
 
     internal NetworkAddress Address { get; }
 
     internal ProcessProbe Probe { get; }
-
-    internal bool HasExited => _process.HasExited;
 
     public void Dispose()
     {
@@ -111,17 +119,28 @@ internal sealed class ServerProcess : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
+    /// <summary>A port that nobody listens on, below those that the system gives to outgoing connections: one of
+    /// those can be taken between this look and the server's bind.</summary>
     private static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            int port = Random.Shared.Next(FirstPort, LastPort);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken; another one.
+            }
+        }
     }
 
-    private void WaitUntilServing(string command, Queue<string> lastLines)
+    private void WaitUntilServing(Generator generator, long started, string command, Queue<string> lastLines)
     {
-        using var generator = new Generator(Address);
-        long started = Stopwatch.GetTimestamp();
         while (!generator.IsServing())
         {
             if (_process.HasExited || Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(30))
@@ -136,7 +155,7 @@ internal sealed class ServerProcess : IDisposable
                 throw new IOException($"{command} does not serve:\n{tail}");
             }
 
-            Thread.Sleep(50);
+            Thread.Sleep(1);
         }
     }
 }

@@ -1,6 +1,7 @@
 // HPACK's dynamic table (RFC 7541 §2.3.2, §4): newest entry first, evicted from the old end. Bytes lie in one arena of
-// twice the capacity, so that an entry is contiguous and moving house costs each byte once. Owned by: one connection's
-// encoder or decoder. Never allocates after it was built.
+// twice what is alive, so that an entry is contiguous and moving house costs each byte once. Both arrays grow by need up to
+// the capacity: a client of etcd repeats a handful of fields, and four full tables were most of what a connection held
+// (20 of 36 KB). Owned by: one connection's encoder or decoder.
 using EtcdAot.Observe;
 
 namespace EtcdAot.Http.Hpack;
@@ -11,8 +12,11 @@ public sealed class DynamicTable
     /// <summary>Overhead of each entry, in the sizes of RFC 7541 §4.1.</summary>
     public const int EntryOverhead = 32;
 
-    private readonly byte[] _arena;
-    private readonly Entry[] _entries;
+    private const int FirstArenaBytes = 512;
+    private const int FirstEntries = 8;
+
+    private byte[] _arena;
+    private Entry[] _entries;
     private int _first; // ring position of the oldest entry
     private int _arenaStart;
     private int _arenaEnd;
@@ -23,8 +27,8 @@ public sealed class DynamicTable
         Invariant.Check(capacityMax is >= 0 and <= 1 << 20, "a dynamic table is small");
         CapacityMax = capacityMax;
         Capacity = capacityMax;
-        _arena = new byte[2 * capacityMax];
-        _entries = new Entry[(capacityMax / EntryOverhead) + 1];
+        _arena = new byte[Math.Min(ArenaMax, FirstArenaBytes)];
+        _entries = new Entry[Math.Min(EntriesMax, FirstEntries)];
     }
 
     /// <summary>The bound that <see cref="Resize"/> keeps.</summary>
@@ -41,6 +45,10 @@ public sealed class DynamicTable
 
     /// <summary>Changes whenever an index may mean another field.</summary>
     public long Version { get; private set; }
+
+    private int ArenaMax => 2 * CapacityMax;
+
+    private int EntriesMax => (CapacityMax / EntryOverhead) + 1;
 
     /// <summary>Name of an entry, 0 is the newest. Valid until the next insert.</summary>
     public ReadOnlySpan<byte> Name(int index)
@@ -80,7 +88,12 @@ public sealed class DynamicTable
         int bytes = name.Length + value.Length;
         if (_arenaEnd + bytes > _arena.Length)
         {
-            MoveToFront();
+            MakeRoom(bytes);
+        }
+
+        if (Count == _entries.Length)
+        {
+            GrowEntries();
         }
 
         name.CopyTo(_arena.AsSpan(_arenaEnd));
@@ -157,17 +170,38 @@ public sealed class DynamicTable
         }
     }
 
-    private void MoveToFront()
+    /// <summary>Moves what is alive to the front, of a larger arena when it would fill more than half of this one.</summary>
+    private void MakeRoom(int bytes)
     {
-        int shift = _arenaStart;
-        _arena.AsSpan(shift, _arenaEnd - shift).CopyTo(_arena);
+        int alive = _arenaEnd - _arenaStart;
+        int length = _arena.Length;
+        while (length < 2 * (alive + bytes) && length < ArenaMax)
+        {
+            length = Math.Min(2 * length, ArenaMax);
+        }
+
+        byte[] target = length > _arena.Length ? new byte[length] : _arena;
+        _arena.AsSpan(_arenaStart, alive).CopyTo(target);
+        _arena = target;
         for (int i = 0; i < Count; i++)
         {
-            _entries[Wrap(_first + i)].Offset -= shift;
+            _entries[Wrap(_first + i)].Offset -= _arenaStart;
         }
 
         _arenaStart = 0;
-        _arenaEnd -= shift;
+        _arenaEnd = alive;
+    }
+
+    private void GrowEntries()
+    {
+        var larger = new Entry[Math.Min(2 * _entries.Length, EntriesMax)];
+        for (int i = 0; i < Count; i++)
+        {
+            larger[i] = _entries[Wrap(_first + i)];
+        }
+
+        _entries = larger;
+        _first = 0;
     }
 
     private record struct Entry(int Offset, int NameLength, int ValueLength, uint Hash);
