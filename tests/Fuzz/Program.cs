@@ -27,11 +27,6 @@ if (options.List)
     return 0;
 }
 
-if (options.SelfCheck)
-{
-    return SelfCheck.Run();
-}
-
 if (options.RepeatTarget.Length > 0)
 {
     FuzzTarget? target = TargetTable.Find(options.RepeatTarget);
@@ -45,7 +40,8 @@ static int Supervise(RunOptions options, List<FuzzTarget> targets)
 {
     var time = Stopwatch.StartNew();
     Console.WriteLine($"seed {options.Seed}");
-    int exit = new Supervisor(options).Run(targets);
+    int check = options.SelfCheck ? SelfCheck.Run() : 0;
+    int exit = check | new Supervisor(options).Run(targets);
     Console.WriteLine($"{targets.Count} targets, {time.Elapsed.TotalMinutes:f1} min, {(exit == 0 ? "no finding" : "FINDINGS")}");
     return exit;
 }

@@ -19,7 +19,7 @@ internal sealed record RunOptions
           tests/Fuzz/run --seed 7              the inputs of that seed, in the same order as ever
           tests/Fuzz/run --repeat TARGET FILE  one input alone
           tests/Fuzz/run --list                the targets
-          tests/Fuzz/run --self-check          planted defects of each kind must be found
+          tests/Fuzz/run --self-check          first: planted defects of each kind must be found
 
         With make: make fuzz FUZZ_SECONDS=60 FUZZ_TARGET=hpack FUZZ_SEED=7
         A mended finding goes into tests/Fuzz/corpus/TARGET/, from where every later run feeds it first.

@@ -8,7 +8,11 @@ namespace EtcdAot.Tests.Fuzz;
 /// <summary>The outside view of a run.</summary>
 internal sealed class Supervisor(RunOptions options)
 {
+    /// <summary>Processor time that one input may take; a busy machine does not count.</summary>
     private static readonly TimeSpan HangMax = TimeSpan.FromSeconds(20);
+
+    /// <summary>Time on the wall, for what waits instead of working.</summary>
+    private static readonly TimeSpan StillMax = TimeSpan.FromSeconds(120);
 
     /// <summary>Targets with findings so far, by death alone.</summary>
     public int Deaths { get; private set; }
@@ -36,7 +40,7 @@ internal sealed class Supervisor(RunOptions options)
                 exit = 1;
                 Deaths++;
                 FuzzTarget target = targets[current.Target];
-                LastDeath = hung ? $"hangs for {HangMax.TotalSeconds} s" : $"ends the process with code {code}";
+                LastDeath = hung ? "hangs" : $"ends the process with code {code}";
                 Findings.Tell(options, target.Name, current.Bytes, LastDeath);
                 Console.WriteLine($"{target.Name,-16} Total: 1, Errors: 0, Failed: 1");
                 from = current.Target + 1;
@@ -73,15 +77,18 @@ internal sealed class Supervisor(RunOptions options)
         using Process worker = Process.Start(start)!;
         long seen = -1;
         var still = Stopwatch.StartNew();
+        TimeSpan used = default;
         hung = false;
         while (!worker.WaitForExit(200))
         {
+            worker.Refresh();
             if (current.Number != seen)
             {
                 seen = current.Number;
+                used = worker.TotalProcessorTime;
                 still.Restart();
             }
-            else if (still.Elapsed > HangMax)
+            else if (worker.TotalProcessorTime - used > HangMax || still.Elapsed > StillMax)
             {
                 hung = true;
                 worker.Kill();

@@ -27,6 +27,7 @@ internal static class TargetTable
         new RulesTarget(),
         new GrpcTarget(),
         new ApiTarget(),
+        new StartTarget(),
     ];
 
     /// <summary>The target of a name, weak ones included.</summary>

@@ -129,14 +129,16 @@ internal sealed class Worker(RunOptions options, CurrentInput? current)
             : (_number & 0x3FF) == 0 && Environment.WorkingSet > ResidentMax ? "memory of the process grows" : null;
     }
 
-    // The machine may have been busy: only what is slow three times is slow.
-    private bool StaysSlow(FuzzTarget target, byte[] input)
+    // The machine may have been busy: only what takes its time of the processor, and again, is slow.
+    private static bool StaysSlow(FuzzTarget target, byte[] input)
     {
+        using var self = Process.GetCurrentProcess();
         for (int i = 0; i < 2; i++)
         {
-            _watch.Restart();
+            TimeSpan before = self.TotalProcessorTime;
             _ = target.Run(input);
-            if (_watch.ElapsedMilliseconds <= target.MillisMax)
+            self.Refresh();
+            if ((self.TotalProcessorTime - before).TotalMilliseconds <= target.MillisMax)
             {
                 return false;
             }

@@ -52,6 +52,14 @@ internal sealed class ApiTarget : FuzzTarget
         yield return Join((1, put), (1, put), (4, new Rpc.CompactionRequest { Revision = 1, Physical = true }.ToByteArray()));
         yield return Join((9, []), (10, []), (11, []), (12, []), (13, []), (14, new Rpc.MemberListRequest { Linearizable = true }.ToByteArray()));
         yield return Join((17, []), (1, put));
+        yield return Join((1, Messages.Put("b", "1")), (3, new Rpc.TxnRequest
+        {
+            Success =
+            {
+                new Rpc.RequestOp { RequestDeleteRange = new Rpc.DeleteRangeRequest { Key = ByteString.CopyFromUtf8("a"), RangeEnd = ByteString.CopyFrom(0) } },
+                new Rpc.RequestOp { RequestPut = new Rpc.PutRequest { Key = ByteString.CopyFromUtf8("b"), IgnoreValue = true } },
+            },
+        }.ToByteArray()));
     }
 
     public override bool TryMutate(byte[] input, Rng random, out byte[] changed)

@@ -16,23 +16,46 @@ internal sealed class MemberEndedException(string reason) : Exception(reason);
 internal sealed class FuzzMember : IClock, IRandomness, IFatalExit, IDisposable
 {
     private readonly string _directory;
+    private readonly string? _owned;
     private readonly ClientServices _services;
     private ulong _random = 1;
 
-    /// <summary>A new member, leading.</summary>
+    /// <summary>A new member in a directory of its own, leading.</summary>
     public FuzzMember()
+        : this(Directory.CreateTempSubdirectory("fuzz-member").FullName, LinuxDisk.Instance)
     {
-        _directory = Directory.CreateTempSubdirectory("fuzz-member").FullName;
-        StartFailure? failure = Open(Path.Combine(_directory, "data"), out EtcdServer? server);
-        BrokenPromiseException.Unless(failure is null, "a new member starts: " + failure?.Error);
-        Server = server!;
-        _services = new ClientServices(Server, HttpAccess.Open);
-        for (int i = 0; i < 300 && !Server.IsReady; i++)
+        _owned = _directory;
+    }
+
+    /// <summary>A member over a directory. A start that refuses, and an end of its own, is a
+    /// <see cref="MemberEndedException"/>.</summary>
+    public FuzzMember(string directory, IDisk disk)
+    {
+        _directory = directory;
+        var options = new ServerOptions { DataDir = directory, UnsafeNoFsync = true };
+        var seams = new MemberSeams(disk, this, this, this, Log.None, static _ => { });
+        StartFailure? failure = new MemberStart(options, seams).Open(out EtcdServer? server);
+        if (failure is not null)
         {
-            Step(100);
+            throw new MemberEndedException(failure.Message + failure.Error);
         }
 
-        BrokenPromiseException.Unless(Server.IsReady, "a new member becomes ready");
+        Server = server!;
+        try
+        {
+            _services = new ClientServices(Server, HttpAccess.Open);
+            for (int i = 0; i < 300 && !Server.IsReady; i++)
+            {
+                Step(100);
+            }
+        }
+        catch (MemberEndedException)
+        {
+            Server.Close();
+            throw;
+        }
+
+        BrokenPromiseException.Unless(Server.IsReady, "a member that started becomes ready");
     }
 
     public EtcdServer Server { get; }
@@ -60,23 +83,22 @@ internal sealed class FuzzMember : IClock, IRandomness, IFatalExit, IDisposable
     }
 
     /// <summary>Gives up a member that may be broken: nothing of it is called any more.</summary>
-    public void Abandon() => Directory.Delete(_directory, recursive: true);
+    public void Abandon()
+    {
+        if (_owned is not null)
+        {
+            Directory.Delete(_owned, recursive: true);
+        }
+    }
 
     public void Dispose()
     {
         Server.Close();
-        Directory.Delete(_directory, recursive: true);
+        Abandon();
     }
 
     public ulong NextUInt64() => _random = (_random * 6364136223846793005) + 1442695040888963407;
 
     [DoesNotReturn]
     public void Exit(int exitCode, string reason) => throw new MemberEndedException(reason);
-
-    private StartFailure? Open(string directory, out EtcdServer? server)
-    {
-        var options = new ServerOptions { DataDir = directory, UnsafeNoFsync = true };
-        var seams = new MemberSeams(LinuxDisk.Instance, this, this, this, Log.None, static _ => { });
-        return new MemberStart(options, seams).Open(out server);
-    }
 }
