@@ -2,7 +2,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help prerequisites build run test unit conformance oracles bench bench-stub lint clean
+FUZZ_SECONDS ?= 10
+export FUZZ_SECONDS FUZZ_TARGET FUZZ_SEED
+.PHONY: help prerequisites build run test unit conformance fuzz oracles bench bench-stub lint clean
 
 RID ?= linux-x64
 DOTNET ?= dotnet
@@ -35,6 +37,9 @@ unit: prerequisites ## the fast tests alone
 
 conformance: ## the tests beside the real etcd alone
 	@tests/run conformance
+
+fuzz: prerequisites ## hostile bytes into every decoder, FUZZ_SECONDS=10 each; FUZZ_TARGET=name FUZZ_SEED=n repeat
+	@tests/Fuzz/run
 
 oracles: ## bring the real etcd binaries into .cache/oracles
 	@tests/Oracles/fetch "$(ORACLE_DIR)"

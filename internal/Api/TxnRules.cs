@@ -18,7 +18,7 @@ internal sealed class TxnRules(EtcdServer server) : IProposedRules
         error = null;
 
         // One level more than the operations allow: what lies deeper is refused as too many operations, not as garbage.
-        if (!TxnRequestView.IsWellFormed(message, server.Options.MaxTxnOps + 2))
+        if (!TxnRequestView.IsWellFormed(message, Math.Min(server.Options.MaxTxnOps, TxnRequestView.DepthMax - 2) + 2))
         {
             return false;
         }
@@ -197,125 +197,5 @@ internal sealed class TxnRefusal : Net.ILoopWork
     {
         _call.Proposal.Error = Question.Error ?? (Question.AllExist ? _error : EtcdError.LeaseNotFound);
         _call.Run();
-    }
-}
-
-/// <summary>Duplicate keys of a branch (spec api-v3 §2.5): puts against puts and deletes, nested ones included.</summary>
-internal static class TxnOverlap
-{
-    /// <summary>Checks one branch with everything nested in it.</summary>
-    public static EtcdError? Check(RepeatedMessages ops)
-    {
-        var puts = new HashSet<byte[]>(ByteArrayEquality.Instance);
-        var deletes = new List<(byte[] Start, byte[] End)>();
-        return Collect(ops, puts, deletes);
-    }
-
-    private static EtcdError? Collect(
-        RepeatedMessages ops, HashSet<byte[]> puts, List<(byte[] Start, byte[] End)> deletes)
-    {
-        foreach (ReadOnlySpan<byte> message in ops)
-        {
-            _ = RequestOpView.TryParse(message, out RequestOpView op);
-            if (op.Kind == OpKind.DeleteRange)
-            {
-                _ = DeleteRangeRequestView.TryParse(op.Body, out DeleteRangeRequestView delete);
-                deletes.Add((delete.Key.ToArray(), delete.RangeEnd.ToArray()));
-            }
-        }
-
-        foreach (ReadOnlySpan<byte> message in ops)
-        {
-            _ = RequestOpView.TryParse(message, out RequestOpView op);
-            if (op.Kind == OpKind.Txn && AddNested(new TxnRequestView(op.Body), puts, deletes) is { } error)
-            {
-                return error;
-            }
-        }
-
-        foreach (ReadOnlySpan<byte> message in ops)
-        {
-            _ = RequestOpView.TryParse(message, out RequestOpView op);
-            if (op.Kind == OpKind.Put)
-            {
-                _ = PutRequestView.TryParse(op.Body, out PutRequestView put);
-                byte[] key = put.Key.ToArray();
-                if (IsDeleted(key, deletes) || !puts.Add(key))
-                {
-                    return EtcdError.DuplicateKey;
-                }
-            }
-        }
-
-        return null;
-    }
-
-    // Only one branch of a nested txn runs, so the same key may stand in both.
-    private static EtcdError? AddNested(
-        TxnRequestView txn, HashSet<byte[]> puts, List<(byte[] Start, byte[] End)> deletes)
-    {
-        var successPuts = new HashSet<byte[]>(ByteArrayEquality.Instance);
-        var successDeletes = new List<(byte[] Start, byte[] End)>();
-        EtcdError? error = Collect(txn.Success, successPuts, successDeletes);
-        if (error is not null)
-        {
-            return error;
-        }
-
-        var failurePuts = new HashSet<byte[]>(ByteArrayEquality.Instance);
-        var failureDeletes = new List<(byte[] Start, byte[] End)>();
-        error = Collect(txn.Failure, failurePuts, failureDeletes);
-        if (error is not null)
-        {
-            return error;
-        }
-
-        foreach (byte[] key in successPuts)
-        {
-            if (puts.Contains(key) || IsDeleted(key, deletes))
-            {
-                return EtcdError.DuplicateKey;
-            }
-        }
-
-        foreach (byte[] key in failurePuts)
-        {
-            if ((puts.Contains(key) && !successPuts.Contains(key)) || IsDeleted(key, deletes))
-            {
-                return EtcdError.DuplicateKey;
-            }
-        }
-
-        puts.UnionWith(successPuts);
-        puts.UnionWith(failurePuts);
-        deletes.AddRange(successDeletes);
-        deletes.AddRange(failureDeletes);
-        return null;
-    }
-
-    // The end "\0" is taken literally here: such a range is empty (spec api-v3 §2.5).
-    private static bool IsDeleted(ReadOnlySpan<byte> key, List<(byte[] Start, byte[] End)> deletes)
-    {
-        foreach ((byte[] start, byte[] end) in deletes)
-        {
-            bool covered = end.Length == 0
-                ? key.SequenceEqual(start)
-                : key.SequenceCompareTo(start) >= 0 && key.SequenceCompareTo(end) < 0;
-            if (covered)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private sealed class ByteArrayEquality : IEqualityComparer<byte[]>
-    {
-        public static readonly ByteArrayEquality Instance = new();
-
-        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
-
-        public int GetHashCode(byte[] obj) => (int)Sys.Crc32C.Append(0, obj);
     }
 }

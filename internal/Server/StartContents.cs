@@ -121,10 +121,23 @@ internal sealed class StartContents(RecoveredLog log)
             return null;
         }
 
-        return request.Op is >= RaftOp.AuthEnable and <= RaftOp.AuthRoleRevokePermission
-            ? "belongs to auth, which is not built yet"
-            : request.Op == RaftOp.DowngradeInfoSet ? "is a downgrade, which is not built yet" : null;
+        return request.Op switch
+        {
+            >= RaftOp.AuthEnable and <= RaftOp.AuthRoleRevokePermission => "belongs to auth, which is not built yet",
+            RaftOp.DowngradeInfoSet => "is a downgrade, which is not built yet",
+            _ => IsReadable(request) ? null : "cannot be read",
+        };
     }
+
+    // What is applied is not looked at again: a request in the log was checked by whoever proposed it.
+    private static bool IsReadable(in InternalRequestView request) => request.Op switch
+    {
+        RaftOp.V2 => false,
+        RaftOp.Put => PutRequestView.TryParse(request.Body, out _),
+        RaftOp.DeleteRange => DeleteRangeRequestView.TryParse(request.Body, out _),
+        RaftOp.Txn => TxnRequestView.IsWellFormed(request.Body, TxnRequestView.DepthMax),
+        _ => true,
+    };
 
     private string? LookAtConfChange(ReadOnlySpan<byte> data)
     {

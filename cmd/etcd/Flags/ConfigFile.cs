@@ -35,15 +35,22 @@ internal static class ConfigFile
     public static string? Parse(string text, FlagValues values)
     {
         YamlNode? root;
+        var events = new BoundedYaml(new Parser(new StringReader(WithoutDoubles(text))));
         try
         {
             var stream = new YamlStream();
-            stream.Load(new MergingParser(new Parser(new StringReader(WithoutDoubles(text)))));
+            stream.Load(new MergingParser(events));
             root = stream.Documents.Count == 0 ? null : stream.Documents[0].RootNode;
         }
         catch (YamlException e)
         {
             return Describe(text, e);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // The library also says by whatever exception comes up that a text is no YAML: found by fuzzing.
+            string what = e is KeyNotFoundException ? "unknown anchor referenced" : "did not find expected node content";
+            return $"error converting YAML to JSON: yaml: line {events.Line}: {what}";
         }
 
         return root switch

@@ -80,7 +80,8 @@ internal static class GoNumber
                 return $"time: unknown unit {GoText.Quote(unit)} in duration {GoText.Quote(text)}";
             }
 
-            if (part > long.MaxValue || (sum += part * scale) > long.MaxValue)
+            // Compared before it is multiplied: a decimal ends at 8e28.
+            if (part > (decimal)long.MaxValue / scale || (sum += part * scale) > long.MaxValue)
             {
                 return invalid;
             }

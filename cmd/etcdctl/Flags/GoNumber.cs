@@ -98,7 +98,8 @@ internal static class GoNumber
 
             decimal part = decimal.Parse(number, NumberStyles.AllowDecimalPoint,
                 CultureInfo.InvariantCulture);
-            if (part > long.MaxValue || (sum += part * scale) > long.MaxValue)
+            // Compared before it is multiplied: a decimal ends at 8e28.
+            if (part > (decimal)long.MaxValue / scale || (sum += part * scale) > long.MaxValue)
             {
                 return invalid;
             }

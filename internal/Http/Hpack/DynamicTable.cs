@@ -17,14 +17,17 @@ public sealed class DynamicTable
 
     private byte[] _arena;
     private Entry[] _entries;
+    private readonly bool _searched;
     private int _first; // ring position of the oldest entry
     private int _arenaStart;
     private int _arenaEnd;
 
-    /// <summary>A table that can never be larger than so many bytes.</summary>
-    public DynamicTable(int capacityMax)
+    /// <summary>A table that can never be larger than so many bytes. Only one that is <paramref name="searched"/> (an
+    /// encoder's) pays for hashes: a decoder's peer may insert 4 KB by three bytes.</summary>
+    public DynamicTable(int capacityMax, bool searched = true)
     {
         Invariant.Check(capacityMax is >= 0 and <= 1 << 20, "a dynamic table is small");
+        _searched = searched;
         CapacityMax = capacityMax;
         Capacity = capacityMax;
         _arena = new byte[Math.Min(ArenaMax, FirstArenaBytes)];
@@ -98,7 +101,8 @@ public sealed class DynamicTable
 
         name.CopyTo(_arena.AsSpan(_arenaEnd));
         value.CopyTo(_arena.AsSpan(_arenaEnd + name.Length));
-        _entries[Wrap(_first + Count)] = new Entry(_arenaEnd, name.Length, value.Length, Hash(name, value));
+        _entries[Wrap(_first + Count)] = new Entry(_arenaEnd, name.Length, value.Length,
+            _searched ? Hash(name, value) : 0);
         _arenaEnd += bytes;
         Count++;
         Size += (int)size;
@@ -107,6 +111,7 @@ public sealed class DynamicTable
     /// <summary>Position of the field (0 is the newest) or of the newest field of that name; -1 for none.</summary>
     public int Find(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, out bool wholeField)
     {
+        Invariant.Check(_searched, "only a table with hashes is searched");
         uint hash = Hash(name, value);
         int nameIndex = -1;
         for (int i = 0; i < Count; i++)

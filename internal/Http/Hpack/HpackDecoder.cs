@@ -20,7 +20,7 @@ public sealed class HpackDecoder(int tableCapacity, int listSizeMax)
 {
     private const int CachedBlockMax = 64;
 
-    private readonly DynamicTable _table = new(tableCapacity);
+    private readonly DynamicTable _table = new(tableCapacity, searched: false);
     private readonly byte[] _cachedBlock = new byte[CachedBlockMax];
     private int _cachedLength = -1;
     private long _cachedVersion;

@@ -107,9 +107,10 @@ internal static class DnsMessage
             return DnsVerdict.Malformed;
         }
 
+        List<string> owners = NamesOf(name, records);
         foreach (DnsRecord record in records)
         {
-            if (record.Type == type && IsAliasOf(record.Owner, name, records) && !TryTake(packet, record, answer))
+            if (record.Type == type && IsOwner(owners, record.Owner) && !TryTake(packet, record, answer))
             {
                 return DnsVerdict.Malformed;
             }
@@ -176,24 +177,34 @@ internal static class DnsMessage
         return true;
     }
 
-    /// <summary>True when the owner is the name, or what its aliases lead to.</summary>
-    private static bool IsAliasOf(string owner, string name, List<DnsRecord> records)
+    /// <summary>The name and what its aliases lead to, found once: a packet holds thousands of records, and each held
+    /// against each would stop the loop for seconds.</summary>
+    private static List<string> NamesOf(string name, List<DnsRecord> records)
     {
-        for (int i = 0; i < MaxAliases; i++)
+        List<string> names = [name];
+        while (names.Count < MaxAliases)
+        {
+            string current = names[^1];
+            int next = records.FindIndex(r => r.Type == DnsType.Cname && DnsName.Same(r.Owner, current));
+            if (next < 0 || IsOwner(names, records[next].Alias))
+            {
+                break;
+            }
+
+            names.Add(records[next].Alias);
+        }
+
+        return names;
+    }
+
+    private static bool IsOwner(List<string> names, string owner)
+    {
+        foreach (string name in names)
         {
             if (DnsName.Same(owner, name))
             {
                 return true;
             }
-
-            string current = name;
-            int next = records.FindIndex(r => r.Type == DnsType.Cname && DnsName.Same(r.Owner, current));
-            if (next < 0)
-            {
-                return false;
-            }
-
-            name = records[next].Alias;
         }
 
         return false;

@@ -21,6 +21,8 @@ public class CommandLineTests
     [InlineData("invalid value \"foo\" for flag -cors: URL scheme must be http, https, unix, or unixs: foo", "--cors=foo")]
     [InlineData("flag needs an argument: -name", "--name")]
     [InlineData("bad flag syntax: ---x", "---x")]
+    [InlineData("invalid value \"9000000000000000000h\" for flag -grpc-keepalive-timeout: parse error",
+        "--grpc-keepalive-timeout=9000000000000000000h")]
     public void AWrongWordIsNamed(string expected, params string[] words)
     {
         var line = new CommandLine();

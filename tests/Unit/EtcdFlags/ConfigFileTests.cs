@@ -51,11 +51,29 @@ public class ConfigFileTests
         Assert.Equal(expected, ConfigFile.Parse(yaml, new FlagValues()));
 
     [Theory]
+    [InlineData("[", "max depth")]
+    [InlineData("{a: ", "max depth")]
+    public void DepthIsBounded(string open, string expected)
+    {
+        string text = "name: " + string.Concat(Enumerable.Repeat(open, 100_000));
+        Assert.Contains(expected, ConfigFile.Parse(text, new FlagValues()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AliasesThatDoubleAreRefused()
+    {
+        string text = "a0: &a0 {k: 1}\n" + string.Concat(Enumerable.Range(1, 40).Select(static i => $"a{i}: &a{i} {{<<: *a{i - 1}, k{i}: {{<<: *a{i - 1}}}}}\n"));
+        Assert.Contains("excessive aliasing", ConfigFile.Parse(text, new FlagValues()), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("name: \"x\n")]
     [InlineData("a: [\n")]
     [InlineData("name: a\nfoo bar\n")]
     [InlineData("%%%")]
     [InlineData("\0\t- : {")]
+    [InlineData("b:\n  <<: *x\n")]
+    [InlineData("name: !!seq [!!seq [!!seq PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n[!!seq [")]
     public void WhatIsNoYamlIsAnErrorAndNoCrash(string text) =>
         Assert.StartsWith("error converting YAML to JSON: yaml: line ", ConfigFile.Parse(text, new FlagValues()), StringComparison.Ordinal);
 }

@@ -45,6 +45,7 @@ public class GoTextTests
     [InlineData("", "time: invalid duration \"\"")]
     [InlineData("1x", "time: unknown unit \"x\" in duration \"1x\"")]
     [InlineData("9999999h", "time: invalid duration \"9999999h\"")]
+    [InlineData("9000000000000000000h", "time: invalid duration \"9000000000000000000h\"")]
     public void BadDurationsNameTheirFault(string text, string expected)
     {
         Assert.Equal(expected, GoNumber.ParseDuration(text, out _));

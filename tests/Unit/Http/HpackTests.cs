@@ -1,6 +1,7 @@
 using System.Text;
 using EtcdAot.Http;
 using EtcdAot.Http.Hpack;
+using EtcdAot.Tests.Unit.Fakes;
 
 namespace EtcdAot.Tests.Unit.Http;
 
@@ -261,6 +262,25 @@ public class HpackTests
         at += 3000;
         block[at++] = 0;
         return block[..at];
+    }
+
+    [Fact]
+    public void ABombOfInsertsIsBounded()
+    {
+        // Every two bytes insert a field of 4 KB: to hash each, which only an encoder needs, took seconds a block.
+        var decoder = new HpackDecoder(4096, 100_000);
+        var block = new byte[(1 << 20) + 4006];
+        (block[0], block[1], block[2]) = (0x40, 0x7f, 0xa1);
+        HpackInteger.Write(block, 1, 0, 7, 4000);
+        int at = 1 + 3 + 4000 + 1;
+        for (; at + 1 < block.Length; at += 2)
+        {
+            block[at] = 0x7e;
+        }
+
+        double seconds = ThreadCpu.SecondsOf(() => Assert.Equal(HpackResult.ListTooLarge, decoder.Decode(block.AsSpan(0, at))));
+        Assert.InRange(seconds, 0, 1);
+        Assert.True(decoder.Headers.ListSize > 2_000_000_000);
     }
 
     [Fact]
