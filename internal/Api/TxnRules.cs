@@ -31,7 +31,7 @@ internal sealed class TxnRules(EtcdServer server) : IProposedRules
 
         var txn = new TxnRequestView(message);
         error = CheckStructure(txn, server.Options.MaxTxnOps)
-            ?? TxnOverlap.Check(txn.Success) ?? TxnOverlap.Check(txn.Failure);
+            ?? TxnOverlap.Check(txn.Success) ?? TxnOverlap.Check(txn.Failure) ?? TxnMissingPuts.Check(txn);
         return true;
     }
 

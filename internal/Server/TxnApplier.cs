@@ -237,6 +237,9 @@ internal sealed class TxnApplier(ILeaseLedger leases)
     {
         _ = PutRequestView.TryParse(request, out PutRequestView put);
         MvccStatus status = write.Put(put, out ReadOnlySpan<byte> previous);
+
+        // A delete of this very txn may have taken the key of a put that keeps its value. We propose no such txn, but a log
+        // may hold one that the original committed and died of: such a put puts nothing, on every member and at replay.
         _leftOut ??= ErrorOf(status);
         if (inner is not null)
         {
