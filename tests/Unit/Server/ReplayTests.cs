@@ -1,5 +1,6 @@
 using EtcdAot.Server;
 using EtcdAot.Sys;
+using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
@@ -34,7 +35,7 @@ public sealed class ReplayTests : IDisposable
         });
         CoreRig.Outcome outcome = rig.Apply(RaftOp.Txn, txn);
 
-        Assert.Null(outcome.Error);
+        Assert.Same(EtcdError.KeyNotFound, outcome.Error);
         TxnResponse answer = TxnResponse.Parser.ParseFrom(outcome.Body.WrittenSpan);
         Assert.Equal(1, answer.Responses[0].ResponseDeleteRange.Deleted);
         Assert.Equal(answer.Responses[0].ResponseDeleteRange.Header, answer.Responses[1].ResponsePut.Header);
