@@ -128,6 +128,9 @@ internal sealed class LeaseCalls(Lockstep pair, Dice dice)
             stream.Exchange(new LeaseKeepAliveRequest { ID = id }, wanted: 1);
         }
 
+        IMessage[] many = [.. Enumerable.Range(0, 300).Select(static i =>
+            new LeaseKeepAliveRequest { ID = i % 3 == 0 ? 8002 : i % 3 == 1 ? -5 : 12345 })];
+        stream.ExchangeAll("many renewals", many, many.Length);
         stream.HalfClose();
         foreach (string form in new[] { "wrong wire type on a stream", "cut on a stream" })
         {

@@ -26,6 +26,7 @@ internal sealed class OrderCalls(Lockstep pair)
         EarlierOps();
         Puts();
         Ranges();
+        LargeReplies();
         Deletes();
         Compactions();
         Leases();
@@ -198,6 +199,30 @@ internal sealed class OrderCalls(Lockstep pair)
 
             pair.Unary(RawMethods.Range, new RangeRequest { Revision = revision, Serializable = true });
         }
+    }
+
+    // Replies far above what a request may be.
+    private void LargeReplies()
+    {
+        ByteString[] keys = [.. Enumerable.Range(0, 6).Select(static i => ByteString.CopyFromUtf8("s/" + i))];
+        foreach (ByteString key in keys)
+        {
+            pair.Unary(RawMethods.Put, new PutRequest { Key = key, Value = ByteString.CopyFrom(new byte[1_200_000]) });
+        }
+
+        var all = new RangeRequest { Key = keys[0], RangeEnd = ByteString.CopyFromUtf8("s0") };
+        pair.Unary(RawMethods.Range, all);
+        RangeRequest sorted = all.Clone();
+        (sorted.SortTarget, sorted.SortOrder, sorted.Limit) = (SortTarget.Value, SortOrder.Descend, 4);
+        pair.Unary(RawMethods.Range, sorted);
+        var txn = new TxnRequest();
+        txn.Success.AddRange([new RequestOp { RequestRange = all }, new RequestOp { RequestRange = sorted }]);
+        pair.Unary(RawMethods.Txn, txn);
+        txn.Success.Add(new RequestOp
+        {
+            RequestDeleteRange = new DeleteRangeRequest { Key = all.Key, RangeEnd = all.RangeEnd, PrevKv = true },
+        });
+        pair.Unary(RawMethods.Txn, txn);
     }
 
     private void Deletes()

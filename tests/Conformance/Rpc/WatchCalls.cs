@@ -20,6 +20,7 @@ internal sealed class WatchCalls(Lockstep pair, Dice dice, KvCalls kv)
         CreateOrder();
         ManyRevisions();
         SparseHistory();
+        ManyWatchers();
         Fragments();
         LargeHistory();
         LiveFragments();
@@ -241,6 +242,30 @@ internal sealed class WatchCalls(Lockstep pair, Dice dice, KvCalls kv)
         stream.Exchange(Create(Text("few"), Text("many/2"), c => c.StartRevision = from + 5), 2);
         pair.Unary(RawMethods.DeleteRange, new DeleteRangeRequest { Key = Text("many/"), RangeEnd = Text("many0") });
         stream.Collect("delete of many", 2);
+    }
+
+    // More watchers than the original serves in one pass, and more responses than it keeps for a stream.
+    private void ManyWatchers()
+    {
+        const int Watchers = 700;
+        long from = pair.Revision + 1;
+        for (int i = 0; i < 5; i++)
+        {
+            Put("few", $"{i}");
+            Put("fewer", $"{i}");
+        }
+
+        using var stream = new StreamPair(pair, RawMethods.Watch);
+        IMessage[] creates = [.. Enumerable.Range(0, Watchers).Select(i => Create(
+            Text("few"), i % 3 == 0 ? Text("fex") : ByteString.Empty, c =>
+                (c.StartRevision, c.PrevKv) = (i % 7 == 0 ? 0 : from + (i % 5), i % 2 == 0)))];
+        stream.ExchangeAll("many creates", creates, Watchers);
+        Put("few", "all");
+        stream.Collect("put to many", Watchers);
+        IMessage[] cancels = [.. Enumerable.Range(0, Watchers).Select(static i => Cancel(i))];
+        stream.ExchangeAll("many cancels", cancels, Watchers);
+        Put("few", "nobody");
+        stream.Exchange(AskProgress());
     }
 
     // Far more than a response may be for a client that wants fragments.
