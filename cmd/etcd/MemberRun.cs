@@ -44,6 +44,12 @@ internal sealed class MemberRun(MemberConfig config, IReadOnlyDictionary<string,
 
     private string? Bind(MemberProcess process)
     {
+        if (config.SocketReusePort || config.SocketReuseAddress)
+        {
+            log.Info("embed/etcd.go", "configuring socket options").With("reuse-address", config.SocketReuseAddress)
+                .With("reuse-port", config.SocketReusePort).Write();
+        }
+
         log.Info("embed/etcd.go", "configuring peer listeners").With("listen-peer-urls", config.ListenPeerUrls).Write();
         if (Secure(config.ListenPeerUrls) is { } peer)
         {

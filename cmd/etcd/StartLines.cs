@@ -38,7 +38,7 @@ internal static class StartLines
             .With("pre-vote", options.PreVote).With("initial-corrupt-check", false)
             .With("corrupt-check-time-interval", "0s").With("compact-check-time-enabled", false)
             .With("compact-check-time-interval", GoDuration.Text(config.Nanos("experimental-compact-hash-check-time")))
-            .With("auto-compaction-mode", values["auto-compaction-mode"].Text).With("auto-compaction-retention", "0s")
+            .With("auto-compaction-mode", config.AutoCompactionMode).With("auto-compaction-retention", "0s")
             .With("auto-compaction-interval", "0s").With("discovery-url", "").With("discovery-proxy", "")
             .With("downgrade-check-interval", GoDuration.Text(config.Nanos("experimental-downgrade-check-time"))).Write();
     }

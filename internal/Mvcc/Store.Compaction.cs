@@ -2,6 +2,7 @@
 // found through the index so that bolt's pages need not be read for it. owned by: core thread.
 // It must never drop what a reader of an older view or a guard can still see.
 using EtcdAot.Backend;
+using EtcdAot.Observe;
 
 namespace EtcdAot.Mvcc;
 
@@ -32,6 +33,7 @@ public sealed unsafe partial class Store
         public long Epoch = long.MaxValue;
         public Phase Phase;
         public RevisionHash Hash;
+        public long StartedNanos;
         public byte[] LastKey = [];
         public int LastKeyLength = -1;
     }
@@ -77,10 +79,10 @@ public sealed unsafe partial class Store
 
         bool pause = job.Phase switch
         {
-            Phase.Waiting => !TryStart(job),
+            Phase.Waiting => !TryStart(job, nowNanos),
             Phase.Hashing => StepHash(job),
             Phase.Dropping => StepDrop(job),
-            _ => StepCommit(job),
+            _ => StepCommit(job, nowNanos),
         };
         _nextCompactionStep = pause ? nowNanos + _options.CompactionPauseNanos : nowNanos;
         return _nextCompactionStep;
@@ -113,7 +115,7 @@ public sealed unsafe partial class Store
         }
     }
 
-    private bool TryStart(CompactionJob job)
+    private bool TryStart(CompactionJob job, long nowNanos)
     {
         bool passed = job.Epoch != long.MaxValue && _readers.OldestActive() > job.Epoch;
         if (!passed || Guards.Oldest < job.Revision || !_backend.IsCommitted(job.Ticket))
@@ -121,6 +123,8 @@ public sealed unsafe partial class Store
             return false;
         }
 
+        job.StartedNanos = nowNanos;
+        _options.Log.Info("mvcc/index.go", "compact tree index").With("revision", job.Revision).Write();
         if (job.WantsHash)
         {
             job.Hash = new RevisionHash(_index.Root, job.Revision, job.Previous, keepsTombstones: true);
@@ -221,13 +225,9 @@ public sealed unsafe partial class Store
         _backend.Put(BackendBucket.Meta, BackendNames.FinishedCompactRevision, mark[..length]);
         job.Ticket = _backend.ForceCommit();
         job.Phase = Phase.Committing;
-        if (job.WantsHash)
-        {
-            Hashes.Add(new CompactionHash(job.Revision, job.Previous, job.Hash.Value));
-        }
     }
 
-    private bool StepCommit(CompactionJob job)
+    private bool StepCommit(CompactionJob job, long nowNanos)
     {
         if (!_backend.IsCommitted(job.Ticket))
         {
@@ -236,6 +236,23 @@ public sealed unsafe partial class Store
 
         _compactionDone = job.Revision;
         _ = _compactions.Dequeue();
+        Report(job, nowNanos - job.StartedNanos);
         return false;
+    }
+
+    private void Report(CompactionJob job, long tookNanos)
+    {
+        LogLine line = _options.Log.Info("mvcc/kvstore_compaction.go", "finished scheduled compaction")
+            .With("compact-revision", job.Revision).With("took", GoDuration.Text(tookNanos));
+        line = job.WantsHash ? line.With("hash", (long)job.Hash.Value) : line;
+        line.With("current-db-size-bytes", _backend.SizeBytes).With("current-db-size", ByteSize.Text(_backend.SizeBytes))
+            .With("current-db-size-in-use-bytes", _backend.InUseBytes)
+            .With("current-db-size-in-use", ByteSize.Text(_backend.InUseBytes)).Write();
+        if (job.WantsHash)
+        {
+            Hashes.Add(new CompactionHash(job.Revision, job.Previous, job.Hash.Value));
+            _options.Log.Info("mvcc/hash.go", "storing new hash").With("hash", (long)job.Hash.Value)
+                .With("revision", job.Revision).With("compact-revision", job.Previous).Write();
+        }
     }
 }

@@ -10,6 +10,9 @@ public sealed unsafe partial class Store
 {
     internal ILeaseLedger? Leases => _leases;
 
+    /// <summary>The last compaction that was finished when the store was restored, -1 for none.</summary>
+    public long RestoredCompaction { get; private set; } = -1;
+
     internal TreeIndex Index => _index;
 
     /// <summary>Core thread, once at start (the leases are recovered before). Afterwards a view is published.</summary>
@@ -32,6 +35,7 @@ public sealed unsafe partial class Store
             }
         }
 
+        RestoredCompaction = finished;
         (_compacted, _compactionDone) = (finished, finished);
         _revision = Math.Max(Math.Max(Math.Max(last, finished), scheduled), 1);
         _committed = _revision;

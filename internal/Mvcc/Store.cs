@@ -46,6 +46,9 @@ public sealed record StoreOptions
     /// <summary>Number of the store in the life of the process: one more after a received snapshot.</summary>
     public int Generation { get; init; }
 
+    /// <summary>Is told of compactions.</summary>
+    public Log Log { get; init; } = Log.None;
+
     /// <summary>Pause between the steps (--experimental-compaction-sleep-interval), nanoseconds.</summary>
     public long CompactionPauseNanos { get; init; } = 10_000_000;
 }

@@ -125,10 +125,11 @@ public sealed class MemberStart
         const long tellAfterNanos = 10_000_000_000;
         var options = new BackendOptions
         {
-            BatchIntervalNanos = _options.BackendBatchMillis * 1_000_000L,
-            BatchOperations = _options.BackendBatchLimit,
+            BatchIntervalNanos = (_options.BackendBatchMillis > 0 ? _options.BackendBatchMillis : 100) * 1_000_000L,
+            BatchOperations = _options.BackendBatchLimit > 0 ? _options.BackendBatchLimit : 10_000,
             NoSync = _options.UnsafeNoFsync,
         };
+        StartReport.WriteSettings(_log, _options);
         long began = _seams.Clock.MonotonicNanos;
         bool told = false;
         while (true)
@@ -229,7 +230,7 @@ public sealed class MemberStart
             return new StartFailure("failed to restore", problem, IsPanic: true);
         }
 
-        var store = new Store(backend, readers, StoreOptionsOf(_options), leases);
+        var store = new Store(backend, readers, StoreOptionsOf(_options) with { Log = _log }, leases);
         if (!store.Restore(out problem))
         {
             return new StartFailure("failed to restore the key space", problem, IsPanic: true);
@@ -246,7 +247,7 @@ public sealed class MemberStart
         RaftNode raft = StartRaft(log, raftLines);
         report.WriteMembers(membership);
         report.WriteRestored(
-            store.Revision, backend.ConsistentIndex, membership.Version, !log.Restarted || membership.Members.Count == 1);
+            store, backend.ConsistentIndex, membership.Version, !log.Restarted || membership.Members.Count == 1);
         var metrics = new ServerMetrics();
         backend.Timings = new BackendTimings(_seams.Clock, metrics.BackendCommit, metrics.Defragment);
         var parts = new CoreParts

@@ -54,9 +54,11 @@ public sealed record ServerOptions
     public int MaxTxnOps { get; init; } = 128;
 
     /// <summary>Longest gap between backend commits.</summary>
-    public int BackendBatchMillis { get; init; } = 100;
+    /// <remarks>0 = 100.</remarks>
+    public int BackendBatchMillis { get; init; }
 
-    public int BackendBatchLimit { get; init; } = 10_000;
+    /// <summary>Operations between backend commits; 0 = 10,000.</summary>
+    public int BackendBatchLimit { get; init; }
 
     public bool UnsafeNoFsync { get; init; }
 

@@ -2,6 +2,7 @@
 using System.Globalization;
 using EtcdAot.Backend;
 using EtcdAot.Members;
+using EtcdAot.Mvcc;
 using EtcdAot.Observe;
 using EtcdAot.Wal;
 
@@ -11,11 +12,36 @@ namespace EtcdAot.Server;
 internal sealed class StartReport(ServerOptions options, RecoveredLog found, Log log)
 {
     private const string Caller = "etcdserver/server.go";
+    private const int RequestRecommended = 10 << 20;
     private const long QuotaDefault = 2L << 30;
     private const long QuotaMaximum = 8L << 30;
 
     private readonly string _self = found.MemberId.ToString("x", CultureInfo.InvariantCulture);
     private readonly string _cluster = found.ClusterId.ToString("x", CultureInfo.InvariantCulture);
+
+    /// <summary>Settings of the db and of requests that are not the usual ones; before the db is opened.</summary>
+    public static void WriteSettings(Log log, ServerOptions options)
+    {
+        if (options.MaxRequestBytes > RequestRecommended)
+        {
+            log.Warn(Caller, "exceeded recommended request limit").With("max-request-bytes", options.MaxRequestBytes)
+                .With("max-request-size", ByteSize.Text(options.MaxRequestBytes))
+                .With("recommended-request-bytes", RequestRecommended)
+                .With("recommended-request-size", ByteSize.Text(RequestRecommended)).Write();
+        }
+
+        if (options.BackendBatchLimit > 0)
+        {
+            log.Info("etcdserver/backend.go", "setting backend batch limit").With("batch limit", options.BackendBatchLimit)
+                .Write();
+        }
+
+        if (options.BackendBatchMillis > 0)
+        {
+            log.Info("etcdserver/backend.go", "setting backend batch interval")
+                .With("batch interval", GoDuration.Text(options.BackendBatchMillis * 1_000_000L)).Write();
+        }
+    }
 
     /// <summary>What the log on disk starts from; before it is opened.</summary>
     public static void WriteSnapshot(Log log, LoadedSnapshot? snapshot)
@@ -78,10 +104,17 @@ internal sealed class StartReport(ServerOptions options, RecoveredLog found, Log
 
     /// <summary>What is restored, and that the server starts; whether it knows its membership before the log is replayed.
     /// </summary>
-    public void WriteRestored(long revision, ulong consistentIndex, string clusterVersion, bool knowsItself)
+    public void WriteRestored(Store store, ulong consistentIndex, string clusterVersion, bool knowsItself)
     {
         log.Warn("auth/store.go", "simple token is not cryptographically signed").Write();
-        log.Info("mvcc/kvstore.go", "kvstore restored").With("current-rev", revision).Write();
+        if (store.RestoredCompaction >= 0)
+        {
+            log.Info("mvcc/kvstore.go", "restored last compact revision").With("meta-bucket-name", "meta")
+                .With("meta-bucket-name-key", "finishedCompactRev")
+                .With("restored-compact-revision", store.RestoredCompaction).Write();
+        }
+
+        log.Info("mvcc/kvstore.go", "kvstore restored").With("current-rev", store.Revision).Write();
         log.Info(Caller, "restore consistentIndex").With("index", consistentIndex).Write();
         WriteQuota();
         LogLine line = log.Info(Caller, "starting etcd server").With("local-member-id", _self)

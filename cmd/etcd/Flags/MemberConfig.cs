@@ -64,6 +64,12 @@ internal sealed class MemberConfig
 
     public bool SocketReusePort => _values["socket-reuse-port"].IsTrue;
 
+    public bool SocketReuseAddress => _values["socket-reuse-address"].IsTrue;
+
+    /// <summary>As it is shown: a config file that does not name it leaves it empty.</summary>
+    public string AutoCompactionMode =>
+        _fromFile && !_values.IsSet("auto-compaction-mode") ? "" : _values["auto-compaction-mode"].Text;
+
     /// <summary>How connections of clients are kept alive and bounded.</summary>
     public H2Options ToH2Options() => new()
     {
@@ -123,8 +129,8 @@ internal sealed class MemberConfig
         QuotaBackendBytes = (long)_values["quota-backend-bytes"].Number,
         MaxRequestBytes = Int("max-request-bytes"),
         MaxTxnOps = Int("max-txn-ops"),
-        BackendBatchMillis = Millis("backend-batch-interval", 100),
-        BackendBatchLimit = Int("backend-batch-limit") is var limit && limit > 0 ? limit : 10_000,
+        BackendBatchMillis = Millis("backend-batch-interval", 0),
+        BackendBatchLimit = Math.Max(0, Int("backend-batch-limit")),
         UnsafeNoFsync = _values["unsafe-no-fsync"].IsTrue,
         CompactionBatchLimit = Int("experimental-compaction-batch-limit") is var batch && batch > 0 ? batch : 1000,
         CompactionSleepMillis = Millis("experimental-compaction-sleep-interval", 10),

@@ -8,13 +8,17 @@ namespace EtcdAot.Api.Http;
 /// <summary>Serves /health.</summary>
 internal sealed class HealthPage : IHttpPage
 {
+    private const string Caller = "etcdhttp/health.go";
+
     private readonly EtcdServer _server;
+    private readonly Log _log;
     private readonly Counter _good;
     private readonly Counter _bad;
 
     public HealthPage(EtcdServer server)
     {
         _server = server;
+        _log = server.Maintenance.Log;
         _good = server.Metrics.Registry.Counter(
             "etcd_server_health_success", "The total number of successful health checks");
         _bad = server.Metrics.Registry.Counter(
@@ -35,6 +39,7 @@ internal sealed class HealthPage : IHttpPage
         }
         else if (_server.Status.Leader == 0)
         {
+            _log.Warn(Caller, "serving /health false; no leader").Write();
             Answer(request, "RAFT NO LEADER");
         }
         else
@@ -56,6 +61,8 @@ internal sealed class HealthPage : IHttpPage
             };
             if (!excluded.Contains(name))
             {
+                _log.Warn(Caller, "serving /health false due to an alarm")
+                    .With("alarm", $"memberID:{alarm.MemberId} alarm:{name} ").Write();
                 return name;
             }
         }
@@ -75,6 +82,7 @@ internal sealed class HealthPage : IHttpPage
         _bad.Add();
         var json = new StringBuilder("{\"health\":\"false\",\"reason\":\"");
         json.Append(reason).Append("\"}");
+        _log.Warn(Caller, "/health error").With("output", json.ToString()).With("status-code", 503).Write();
         request.Response.SendText(503, json.ToString());
     }
 }

@@ -25,6 +25,9 @@ public class GoldenLogTests(ITestOutputHelper output)
     private static readonly string[] FirstBoot =
         ["L001", "L002", .. Listening, "L007", "L008", "L009", "L010", "L009", "L011", .. Restored];
 
+    /// <summary>The first boot of a new member.</summary>
+    internal static readonly LogScenario FirstStart = new("single/first-boot", FirstBoot) { IsFresh = true };
+
     private static readonly string[] FromSnapshot =
         [.. Again, "L060", "L061", "L052", "L011", "L009", "L062", "L036", "L063", "L068", "L012", "L013", "L014", "L015", "L069"];
 
@@ -81,7 +84,7 @@ public class GoldenLogTests(ITestOutputHelper output)
     {
         const string restart = "single/restart-wal-only";
         using var member = new SingleMember(program, judge);
-        member.Start(new LogScenario("single/first-boot", FirstBoot) { IsFresh = true });
+        member.Start(FirstStart);
         member.Stop(new LogScenario("single/sigterm", Stopping));
         member.Start(new LogScenario(restart, [.. Again, "L051", .. FromWal]));
         member.Put(1, 3000);

@@ -120,7 +120,7 @@ internal sealed class LogComparison(GoldenLog golden, LogScenario scenario, LogN
 
     private GoldenLine? Find(GoldenLine[] known, JsonElement line)
     {
-        string message = LogNames.Shape(names.Hide(line.TryGetProperty("msg", out JsonElement msg) ? msg.GetString() ?? "" : ""));
+        string message = LogNames.Shape(names.Hide(HeadOf(line, "msg")));
         IEnumerable<GoldenLine> all = _isRestart
             ? [.. known, golden.LineOf(Hastened), golden.LineOf(ToBeHastened)] : known;
         return all.FirstOrDefault(k => LogNames.Shape(k.Message) == message);
@@ -139,20 +139,20 @@ internal sealed class LogComparison(GoldenLog golden, LogScenario scenario, LogN
 
         foreach ((string name, string recorded) in new[] { ("level", line.Level), ("logger", line.Logger) })
         {
-            string text = actual.TryGetProperty(name, out JsonElement value) ? value.GetString() ?? "" : "";
+            string text = HeadOf(actual, name);
             if (text != recorded)
             {
                 yield return $"{name} {text}; recorded {recorded}";
             }
         }
 
-        string caller = Regex.Replace(actual.GetProperty("caller").GetString() ?? "", @":\d+$", "");
+        string caller = Regex.Replace(HeadOf(actual, "caller"), @":\d+$", "");
         if (caller != line.Caller)
         {
             yield return $"caller {caller}; recorded {line.Caller}";
         }
 
-        string time = actual.GetProperty("ts").GetString() ?? "";
+        string time = HeadOf(actual, "ts");
         if (!Regex.IsMatch(time, @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"))
         {
             yield return $"ts {time}; recorded <time>";
@@ -168,6 +168,10 @@ internal sealed class LogComparison(GoldenLog golden, LogScenario scenario, LogN
             }
         }
     }
+
+    private static string HeadOf(JsonElement line, string name) =>
+        !line.TryGetProperty(name, out JsonElement value) ? ""
+        : value.ValueKind == JsonValueKind.String ? value.GetString()! : "(no text)";
 
     private bool IsRight(string name, GoldenValue recorded, JsonElement value, int nth)
     {

@@ -1,11 +1,22 @@
 // Counts what matches the recording and keeps the differences. Any thread.
 namespace EtcdAot.Tests.Conformance.Log;
 
+/// <summary>Hears the lines of each scenario.</summary>
+internal interface ILogJudge
+{
+    /// <summary>The version that the program says it is.</summary>
+    string Version { get; }
+
+    /// <summary>Takes the lines of a scenario, and what else was wrong.</summary>
+    void Judge(
+        LogScenario scenario, IReadOnlyList<string> lines, LogNames names, IReadOnlyList<string> args, string? fault);
+}
+
 /// <summary>Judges scenarios.</summary>
 /// <param name="golden">The recording.</param>
 /// <param name="version">The version that the program says it is.</param>
 /// <param name="only">The one scenario to judge; empty for all.</param>
-internal sealed class LogJudge(GoldenLog golden, string version, string only)
+internal sealed class LogJudge(GoldenLog golden, string version, string only) : ILogJudge
 {
     private readonly Lock _guard = new();
     private readonly HashSet<string> _judged = new(StringComparer.Ordinal);

@@ -24,7 +24,7 @@ internal sealed class SingleMember : IDisposable
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(300);
 
     private readonly string _program;
-    private readonly LogJudge _judge;
+    private readonly ILogJudge _judge;
     private readonly Scratch _scratch = new();
     private readonly int _clientPort = FreePort();
     private readonly int _peerPort = FreePort();
@@ -37,7 +37,7 @@ internal sealed class SingleMember : IDisposable
     private string[] _args = [];
     private int _puts;
 
-    public SingleMember(string program, LogJudge judge, params string[] more)
+    public SingleMember(string program, ILogJudge judge, params string[] more)
     {
         _program = program;
         _judge = judge;

@@ -40,7 +40,7 @@ public class MemberConfigTests
             .ToServerOptions(new Dictionary<string, IReadOnlyList<string>>());
         Assert.Equal(100_000UL, options.SnapshotCount);
         Assert.Equal(20, options.BackendBatchMillis);
-        Assert.Equal(10_000, options.BackendBatchLimit);
+        Assert.Equal(0, options.BackendBatchLimit);
         Assert.Equal(9, options.MaxTxnOps);
         Assert.False(options.NewCluster);
         Assert.False(options.PreVote);

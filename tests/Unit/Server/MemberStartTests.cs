@@ -11,11 +11,12 @@ namespace EtcdAot.Tests.Unit.Server;
 
 /// <summary>Goal: a start takes over what crashes and restores leave behind, and refuses what would lose data. On real
 /// files, both actors stepped by the test.</summary>
-public sealed class MemberStartTests : IDisposable
+public sealed class MemberStartTests : IDisposable, ILogSink
 {
     private static readonly (string, IReadOnlyList<string>)[] Founders = [("m1", ["http://127.0.0.1:1"])];
 
     private readonly string _root = Directory.CreateTempSubdirectory("start.").FullName;
+    private readonly List<string> _lines = [];
     private readonly ServerOptions _options;
 
     public MemberStartTests()
@@ -29,6 +30,8 @@ public sealed class MemberStartTests : IDisposable
     }
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    void ILogSink.WriteLine(ReadOnlySpan<byte> utf8) => _lines.Add(Encoding.UTF8.GetString(utf8));
 
     [Fact]
     public void HeaderOnlyLogIsFoundedAnew()
@@ -97,6 +100,49 @@ public sealed class MemberStartTests : IDisposable
             $$"""{"voters":[{{members.Members.Single().Id}}],"auto_leave":false}""", Read("meta", "confState"));
     }
 
+    [Fact]
+    public void LinesOfAFirstStartComeInTheOriginalsOrder()
+    {
+        Assert.Null(RunToReady(out _));
+        InOrder("opened backend db", "starting local member", "newRaft", "kvstore restored", "starting etcd server",
+            "started as single-node; fast-forwarding election ticks", "switched to configuration voters=(", "added member",
+            "is starting a new election at term 1", "elected leader", "setting up initial cluster version using v2 API",
+            "published local member to cluster through raft");
+    }
+
+    [Fact]
+    public void LinesOfARestartFromTheLogComeInTheOriginalsOrder()
+    {
+        Assert.Null(RunToReady(out _));
+        _lines.Clear();
+        Assert.Null(RunToReady(out _));
+        InOrder("opened backend db", "No snapshot found. Recovering WAL from scratch!", "restarting local member", "newRaft",
+            "starting etcd server", "starting initial election tick advance", "switched to configuration voters=(",
+            "added member", "is starting a new election at term 2", "published local member to cluster through raft");
+    }
+
+    [Fact]
+    public void LinesOfARestartFromASnapshotComeInTheOriginalsOrder()
+    {
+        Restore();
+        Assert.Null(RunToReady(out _));
+        InOrder("recovered v2 store from snapshot", "recovered v3 backend from snapshot", "restarting local member",
+            "switched to configuration voters=(", "newRaft", "recovered/added member from store", "starting etcd server",
+            "started as single-node; fast-forwarding election ticks", "is starting a new election", "elected leader");
+    }
+
+    // Each text in a line behind that of the text before it.
+    private void InOrder(params string[] texts)
+    {
+        int place = -1;
+        foreach (string text in texts)
+        {
+            int next = _lines.FindIndex(place + 1, l => l.Contains(text, StringComparison.Ordinal));
+            Assert.True(next >= 0, $"\"{text}\" does not come behind line {place} of\n{string.Concat(_lines)}");
+            place = next;
+        }
+    }
+
     private static WalMetadata Identity()
     {
         Assert.True(Bootstrap.TryFound(Founders, "etcd-cluster", out Bootstrap? cluster, out _));
@@ -129,7 +175,7 @@ public sealed class MemberStartTests : IDisposable
     {
         members = new MemberList([], "");
         var seams = new MemberSeams(LinuxDisk.Instance, SystemClock.Instance, SystemRandomness.Instance,
-            new NoExit(), Log.None, static _ => throw new InvalidOperationException("the db is locked"));
+            new NoExit(), new Log(SystemClock.Instance, this), static _ => throw new InvalidOperationException("the db is locked"));
         StartFailure? failure = new MemberStart(_options, seams).Open(out EtcdServer? server);
         if (failure is not null)
         {

@@ -221,6 +221,22 @@ public class WriteAheadLogTests
     }
 
     [Fact]
+    public void AFileCutInsideARecordSaysSoInTheOriginalsWords()
+    {
+        FaultyDisk disk = WalFixture.NewDisk();
+        WriteAheadLog log = WalFixture.Create(disk);
+        int start = (int)log.Position;
+        WalFixture.Ok(log.Append(default, [WalFixture.Entry(1, 1, 5000)]));
+        WalFixture.Ok(log.Close());
+        disk.Put(First, disk.Bytes(First)[..(start + 2000)]);
+        WalError e = WalFixture.Open(disk, WalFixture.Start, out _, out _);
+        Assert.Equal(WalErrorKind.TornTail, e.Kind);
+        Assert.Matches("^unexpected EOF: \\[wal\\] max entry size limit exceeded when decoding " +
+            $"\"0000000000000000-0000000000000000\\.wal\", recBytes: \\d+, fileSize\\({start + 2000}\\) - offset\\({start}\\) - " +
+            "padBytes\\(\\d\\) = entryLimit\\(\\d+\\)$", e.Text);
+    }
+
+    [Fact]
     public void OldBytesBehindTheTailAreZeroedInPlaceBeforeTheFirstAppend()
     {
         FaultyDisk disk = WalFixture.NewDisk();
