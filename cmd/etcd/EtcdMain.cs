@@ -96,7 +96,7 @@ public static class EtcdMain
         string? problem = config.Validate(log);
         if (problem is null && values.FirstUnbuilt() is { } flag)
         {
-            problem = $"--{flag.Name} is known but not built yet: leave it out, or at its default {GoText.Quote(flag.Default)}";
+            problem = $"--{flag.Name} is known but not built yet: leave it out, or at its default {GoQuote.Text(flag.Default)}";
         }
 
         SortedDictionary<string, IReadOnlyList<string>> cluster = [];
@@ -127,7 +127,7 @@ public static class EtcdMain
         if (logger != "zap")
         {
             return logger == "capnslog" ? "--logger=capnslog is removed in v3.5"
-                : $"unknown logger option {GoText.Quote(logger)}";
+                : $"unknown logger option {GoQuote.Text(logger)}";
         }
 
         string word = values["log-level"].Text;
@@ -144,7 +144,7 @@ public static class EtcdMain
         };
         if (level is null)
         {
-            Console.Error.WriteLine($"panic: unrecognized level: {GoText.Quote(word)}");
+            Console.Error.WriteLine($"panic: unrecognized level: {GoQuote.Text(word)}");
             exit = 2;
             return "";
         }

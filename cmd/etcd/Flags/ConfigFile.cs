@@ -1,6 +1,7 @@
 // --config-file (spec server-config §3): YAML or JSON, keys of the flag table, types checked as the original's decoder
 // does. Start-up thread only.
 using System.Globalization;
+using EtcdAot.Observe;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -130,7 +131,7 @@ internal static class ConfigFile
         string? problem = values.TrySet(flag, flag.Kind == FlagKind.Bool ? BoolOf(text)! : text);
         return problem is null ? null
             : found == "number" ? Mismatch("number " + scalar.Value, flag.YamlKey, TypeName(flag, isList: false))
-            : flag.Name == "initial-cluster-state" ? $"unexpected clusterState {GoText.Quote(text)}"
+            : flag.Name == "initial-cluster-state" ? $"unexpected clusterState {GoQuote.Text(text)}"
             : $"unexpected error setting up {flag.Name}: {problem}";
     }
 
@@ -147,7 +148,8 @@ internal static class ConfigFile
 
     private static bool IsNumber(string text) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out _)
-        || GoNumber.Integer(text, signed: true, out _) is null;
+        || GoNumber.ReadInt(text, 0, out _) == NumberFault.None
+        || GoNumber.ReadUint(text, 0, out _) == NumberFault.None;
 
     private static string Mismatch(string found, string key, string type)
     {

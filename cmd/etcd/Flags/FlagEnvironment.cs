@@ -57,7 +57,7 @@ internal sealed class FlagEnvironment(IReadOnlyList<string> entries, Log log)
             used.Add(flag.Variable);
             if (values.TrySet(flag, text) is { } problem)
             {
-                Problem = $"invalid value {GoText.Quote(text)} for {flag.Variable}: {problem}";
+                Problem = $"invalid value {GoQuote.Text(text)} for {flag.Variable}: {problem}";
                 continue;
             }
 

@@ -99,7 +99,7 @@ internal sealed class MemberConfig
             ?? (LacksAdvertise && !_fromFile
                 ? "--advertise-client-urls is required when --listen-client-urls is set explicitly" : null)
             ?? (_values["auto-compaction-mode"].Text is "periodic" or "revision" or "" ? null
-                : $"unknown auto-compaction-mode {GoText.Quote(_values["auto-compaction-mode"].Text)}");
+                : $"unknown auto-compaction-mode {GoQuote.Text(_values["auto-compaction-mode"].Text)}");
     }
 
     /// <summary>What the member is told; the named cluster must have been parsed.</summary>
@@ -160,7 +160,7 @@ internal sealed class MemberConfig
         {
             if (UrlList.AdvertiseProblem(url) is { } problem)
             {
-                return $"{flag} {GoText.Quote(url)} must be \"host:port\" ({problem})";
+                return $"{flag} {GoQuote.Text(url)} must be \"host:port\" ({problem})";
             }
         }
 

@@ -1,8 +1,8 @@
 // endpoint health, status, hashkv: each endpoint is asked on its own (etcdctl §13).
 using System.Diagnostics;
 using EtcdAot.Client;
-using EtcdAot.Cmd.Etcdctl.Flags;
 using EtcdAot.Cmd.Etcdctl.Printing;
+using EtcdAot.Observe;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
 using Grpc.Core;
@@ -91,7 +91,7 @@ internal static class EndpointCommands
             error = text == "etcdserver: permission denied" ? "" : text;
         }
 
-        string took = GoNumber.Duration((long)Stopwatch.GetElapsedTime(start).TotalNanoseconds);
+        string took = GoDuration.Text((long)Stopwatch.GetElapsedTime(start).TotalNanoseconds);
         if (error.Length == 0)
         {
             error = AlarmsOf(client, limit);

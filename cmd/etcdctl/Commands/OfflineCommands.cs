@@ -1,8 +1,8 @@
 // Commands that work on files of a member that is not running (etcdctl §13, §14): their work is done by the
 // core.
 using EtcdAot.Bolt;
-using EtcdAot.Cmd.Etcdctl.Flags;
 using EtcdAot.Cmd.Etcdctl.Printing;
+using EtcdAot.Observe;
 using EtcdAot.Server.Offline;
 using EtcdAot.Sys;
 
@@ -96,7 +96,7 @@ internal static class OfflineCommands
         string diffInUse = after is null ? ""
             : $"\"current-db-size-in-use-bytes-diff\": {now.InUse - before.InUse}, ";
         string took = after is null ? ""
-            : ", \"took\": \"" + GoNumber.Duration(now.Nanos - before.Nanos) + "\"";
+            : ", \"took\": \"" + GoDuration.Text(now.Nanos - before.Nanos) + "\"";
         (string caller, string message) = after is null
             ? ("backend/backend.go:517", "defragmenting")
             : ("backend/backend.go:579", "finished defragmenting directory");

@@ -1,6 +1,7 @@
 // One option of a command: what the table says of it and what a command line made of it. Not shared between
 // threads.
 using System.Text;
+using EtcdAot.Observe;
 
 namespace EtcdAot.Cmd.Etcdctl.Flags;
 
@@ -64,7 +65,7 @@ internal sealed class Flag
         FlagKind.Bool => _bool ? "true" : "false",
         FlagKind.Int => $"{_number}",
         FlagKind.Uint => $"{_unsigned}",
-        FlagKind.Duration => GoNumber.Duration(_number),
+        FlagKind.Duration => GoDuration.Text(_number),
         FlagKind.List => $"[{string.Join(',', _list)}]",
         _ => Text,
     };
@@ -88,7 +89,7 @@ internal sealed class Flag
                 _unsigned = bad is null ? unsigned : _unsigned;
                 break;
             case FlagKind.Duration:
-                bad = GoNumber.ParseDuration(text, out long nanos);
+                bad = GoDuration.Parse(text, out long nanos);
                 _number = bad is null ? nanos : _number;
                 break;
             case FlagKind.List:
