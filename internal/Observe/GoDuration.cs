@@ -1,5 +1,6 @@
 // Durations as Go's time package writes and reads them ("1.234567s", "350ms", "1m30s"): log lines, replies, flags.
 // Stateless; any thread.
+using System.Buffers;
 using System.Globalization;
 
 namespace EtcdAot.Observe;
@@ -9,6 +10,8 @@ public static class GoDuration
 {
     // More digits than any duration that fits has.
     private const int DigitsMax = 25;
+
+    private static readonly SearchValues<char> NumberCharacters = SearchValues.Create("0123456789.");
 
     /// <summary>The text of a span of nanoseconds.</summary>
     public static string Text(long nanos) => nanos switch
@@ -40,7 +43,7 @@ public static class GoDuration
         decimal sum = 0;
         do
         {
-            int digits = rest.IndexOfAnyExcept("0123456789.");
+            int digits = rest.IndexOfAnyExcept(NumberCharacters);
             digits = digits < 0 ? rest.Length : digits;
             if (digits > DigitsMax || !decimal.TryParse(
                 rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal part))
@@ -49,7 +52,7 @@ public static class GoDuration
             }
 
             rest = rest[digits..];
-            int letters = rest.IndexOfAny("0123456789.");
+            int letters = rest.IndexOfAny(NumberCharacters);
             ReadOnlySpan<char> unit = letters < 0 ? rest : rest[..letters];
             if (unit.Length == 0)
             {

@@ -68,7 +68,8 @@ internal sealed class CommandLine
         string? text = equals < 0 ? null : body[(equals + 1)..];
         if (!FlagTable.ByName.TryGetValue(name, out Flag? flag))
         {
-            return name is "h" or "help" ? CommandLineEnd.Help : Wrong($"flag provided but not defined: -{name}");
+            return name is "h" or "help" ? CommandLineEnd.Help
+                : Wrong($"flag provided but not defined: -{name}");
         }
 
         if (flag.IsBool)
@@ -86,7 +87,8 @@ internal sealed class CommandLine
         }
 
         return Values.TrySet(flag, text) is not { } problem ? CommandLineEnd.Parsed
-            : flag.Kind == FlagKind.Bool ? Wrong($"invalid boolean value {GoQuote.Text(text)} for -{name}: {problem}")
+            : flag.Kind == FlagKind.Bool
+                ? Wrong($"invalid boolean value {GoQuote.Text(text)} for -{name}: {problem}")
             : Wrong($"invalid value {GoQuote.Text(text)} for flag -{name}: {problem}");
     }
 

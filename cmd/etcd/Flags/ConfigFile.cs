@@ -1,5 +1,5 @@
-// --config-file (spec server-config §3): YAML or JSON, keys of the flag table, types checked as the original's decoder
-// does. Start-up thread only.
+// --config-file (spec server-config §3): YAML or JSON, keys of the flag table, types checked as the
+// original's decoder does. Start-up thread only.
 using System.Globalization;
 using EtcdAot.Observe;
 using YamlDotNet.Core;
@@ -11,7 +11,8 @@ namespace EtcdAot.Cmd.Etcd.Flags;
 internal static class ConfigFile
 {
     private static readonly SortedDictionary<string, Flag> Keys = new(
-        FlagTable.All.Where(static f => f.YamlKey.Length > 0).ToDictionary(static f => f.YamlKey, StringComparer.OrdinalIgnoreCase),
+        FlagTable.All.Where(static f => f.YamlKey.Length > 0)
+            .ToDictionary(static f => f.YamlKey, StringComparer.OrdinalIgnoreCase),
         StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Reads a file. Null, or the problem.</summary>
@@ -79,7 +80,8 @@ internal static class ConfigFile
         return null;
     }
 
-    private static bool IsGroup(string key) => Keys.Keys.Any(k => k.StartsWith(key + ".", StringComparison.OrdinalIgnoreCase));
+    private static bool IsGroup(string key) =>
+        Keys.Keys.Any(k => k.StartsWith(key + ".", StringComparison.OrdinalIgnoreCase));
 
     private static string? Take(Flag flag, YamlNode node, FlagValues values)
     {
@@ -110,11 +112,13 @@ internal static class ConfigFile
     {
         string text = scalar.Value ?? "";
         bool plain = scalar.Style == ScalarStyle.Plain;
-        string found = !plain ? "string" : BoolOf(text) is not null ? "bool" : IsNumber(text) ? "number" : "string";
+        string found = !plain ? "string"
+            : BoolOf(text) is not null ? "bool" : IsNumber(text) ? "number" : "string";
         bool fits = flag.Kind switch
         {
             FlagKind.Bool => found == "bool",
-            FlagKind.Int or FlagKind.Long or FlagKind.Uint or FlagKind.Uint32 or FlagKind.Uint64 or FlagKind.Duration =>
+            FlagKind.Int or FlagKind.Long or FlagKind.Uint or FlagKind.Uint32 or FlagKind.Uint64
+                or FlagKind.Duration =>
                 found == "number",
             _ => found == "string",
         };
@@ -130,7 +134,8 @@ internal static class ConfigFile
 
         string? problem = values.TrySet(flag, flag.Kind == FlagKind.Bool ? BoolOf(text)! : text);
         return problem is null ? null
-            : found == "number" ? Mismatch("number " + scalar.Value, flag.YamlKey, TypeName(flag, isList: false))
+            : found == "number"
+                ? Mismatch("number " + scalar.Value, flag.YamlKey, TypeName(flag, isList: false))
             : flag.Name == "initial-cluster-state" ? $"unexpected clusterState {GoQuote.Text(text)}"
             : $"unexpected error setting up {flag.Name}: {problem}";
     }
@@ -156,7 +161,8 @@ internal static class ConfigFile
         string field = key.Length == 0 ? "value"
             : key.Contains('.', StringComparison.Ordinal) ? "struct field securityConfig.configJSON." + key
             : "struct field configYAML.Config." + key;
-        return $"error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go {field} of type {type}";
+        return "error unmarshaling JSON: while decoding JSON: json: " +
+            $"cannot unmarshal {found} into Go {field} of type {type}";
     }
 
     private static string TypeName(Flag flag, bool isList) => flag.Kind switch
@@ -205,14 +211,16 @@ internal static class ConfigFile
     private static string? TopLevelKey(string line)
     {
         int colon = line.IndexOf(':', StringComparison.Ordinal);
-        return colon <= 0 || !(char.IsAsciiLetter(line[0])) || (colon + 1 < line.Length && line[colon + 1] is not (' ' or '\r'))
+        return colon <= 0 || !(char.IsAsciiLetter(line[0]))
+            || (colon + 1 < line.Length && line[colon + 1] is not (' ' or '\r'))
             ? null : line[..colon];
     }
 
     private static string Describe(string text, YamlException e)
     {
         long line = Math.Max(1, e.Start.Line);
-        bool tab = text.Split('\n').ElementAtOrDefault((int)line - 1) is { } found && found.TrimStart(' ').StartsWith('\t');
+        bool tab = text.Split('\n').ElementAtOrDefault((int)line - 1) is { } found
+            && found.TrimStart(' ').StartsWith('\t');
         string what = tab ? "found a tab character that violates indentation"
             : e.Message.Contains("node content", StringComparison.OrdinalIgnoreCase)
                 || e.Message.Contains("parsing a node", StringComparison.OrdinalIgnoreCase)

@@ -1,10 +1,12 @@
-// Reading one flag's text into a value, with the error texts of Go's flag package (spec server-config §1.1, §1.2). Pure.
+// Reading one flag's text into a value, with the error texts of Go's flag package (spec server-config §1.1,
+// §1.2). Pure.
 using System.Globalization;
 using EtcdAot.Observe;
 
 namespace EtcdAot.Cmd.Etcd.Flags;
 
-/// <summary>A flag's value: the text in its own spelling, and the number or list that it stands for.</summary>
+/// <summary>A flag's value: the text in its own spelling, and the number or list that it stands
+/// for.</summary>
 /// <param name="Text">Text; of lists, their items joined by commas.</param>
 /// <param name="Number">Numbers; nanoseconds of durations; 1 for true.</param>
 /// <param name="Items">Items of a list, else empty.</param>

@@ -1,4 +1,5 @@
-// URL lists (spec server-config §4): what is a URL, the error texts, sorting, which hosts may be listened on. Pure.
+// URL lists (spec server-config §4): what is a URL, the error texts, sorting, which hosts may be listened on.
+// Pure.
 using EtcdAot.Observe;
 using EtcdAot.Sys;
 
@@ -70,7 +71,8 @@ internal static class UrlList
     /// <summary>Null when a listener can be bound there, else the text.</summary>
     public static string? BindProblem(string url)
     {
-        if (IsUnix(url) || !NetworkAddress.TrySplitHostPort(Address(url), out string host, out _) || host == "localhost")
+        if (IsUnix(url) || !NetworkAddress.TrySplitHostPort(Address(url), out string host, out _)
+            || host == "localhost")
         {
             return null;
         }

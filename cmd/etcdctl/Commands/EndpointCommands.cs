@@ -30,8 +30,8 @@ internal static class EndpointCommands
             {
                 Use = "status",
                 Brief = "Show version, size and raft state of each endpoint",
-                Long = "The simple format prints one line for each endpoint: endpoint, ID, version, database size, is " +
-                    "leader, is learner,\nraft term, raft index, raft applied index, errors.",
+                Long = "The simple format prints one line for each endpoint: endpoint, ID, " +
+                    "version, database size, is leader, is learner,\nraft term, raft index, raft applied index, errors.",
                 Run = RunStatus,
             },
             new Command

@@ -19,7 +19,8 @@ internal static class OfflineCommands
     {
         Use = "status <filename>",
         Brief = "[deprecated] Show hash, revision and size of a snapshot file",
-        Long = "The simple format prints hash, revision, total keys, total size.\n\nMoved to 'etcdutl snapshot status ...'",
+        Long = "The simple format prints hash, revision, total keys, total size.\n\n" +
+            "Moved to 'etcdutl snapshot status ...'",
         Run = call =>
         {
             call.Terminal.Error.Line("Deprecated: Use `etcdutl snapshot status` instead.\n");
@@ -102,7 +103,8 @@ internal static class OfflineCommands
             : ("backend/backend.go:579", "finished defragmenting directory");
         ClientLog.Console(terminal.Error, caller, message,
             $"{{\"path\": {GoQuote.Text(file)}, {diff}\"current-db-size-bytes\": {now.Bytes}, " +
-            $"\"current-db-size\": \"{Rows.Size(now.Bytes)}\", {diffInUse}\"current-db-size-in-use-bytes\": {now.InUse}, " +
+            $"\"current-db-size\": \"{Rows.Size(now.Bytes)}\", {diffInUse}" +
+            $"\"current-db-size-in-use-bytes\": {now.InUse}, " +
             $"\"current-db-size-in-use\": \"{Rows.Size(now.InUse)}\"{took}}}");
     }
 

@@ -132,7 +132,7 @@ internal sealed class Flag
 
                 if (at >= line.Length)
                 {
-                    return $"parse error on line 1, column {line.Length + 1}: extraneous or missing \" in quoted-field";
+                    return BrokenCsv(line.Length + 1);
                 }
 
                 at++;
@@ -153,8 +153,11 @@ internal sealed class Flag
 
             if (line[at++] != ',')
             {
-                return $"parse error on line 1, column {at}: extraneous or missing \" in quoted-field";
+                return BrokenCsv(at);
             }
         }
     }
+
+    private static string BrokenCsv(int column) =>
+        $"parse error on line 1, column {column}: extraneous or missing \" in quoted-field";
 }
