@@ -1,5 +1,6 @@
-// A client port in clear text: the first bytes of a connection decide between gRPC and HTTP/1 (api-v3 §1.8). Keeps the
-// HTTP/2 ones, so that a stop can tell them to go. Accepting calls come on the I/O threads, Shutdown on the main thread.
+// A client port in clear text: the first bytes of a connection decide between gRPC and HTTP/1 (api-v3 §1.8).
+// Keeps the HTTP/2 ones, so that a stop can tell them to go. Accepting calls come on the I/O threads,
+// Shutdown on the main thread.
 using System.Collections.Concurrent;
 using EtcdAot.Api;
 using EtcdAot.Http;

@@ -1,5 +1,5 @@
-// From the words of the command line to a running member: flags, environment, config file, log, checks (spec server-config
-// §1–§5). Main thread.
+// From the words of the command line to a running member: flags, environment, config file, log, checks (spec
+// server-config §1–§5). Main thread.
 using EtcdAot.Cmd.Etcd.Flags;
 using EtcdAot.Observe;
 using EtcdAot.Sys;
@@ -50,7 +50,8 @@ public static class EtcdMain
         var log = new Log(SystemClock.Instance, LogSinks.Stderr());
         FlagValues values = line.Values;
         var environment = new FlagEnvironment(ProcessEntries(), log);
-        string path = values.IsSet("config-file") ? values["config-file"].Text : environment.Find("ETCD_CONFIG_FILE");
+        string path = values.IsSet("config-file") ? values["config-file"].Text
+            : environment.Find("ETCD_CONFIG_FILE");
         string? problem = line.Positional.Count > 0 ? $"'{line.Positional[0]}' is not a valid flag" : null;
         if (problem is null && path.Length > 0)
         {
@@ -58,7 +59,8 @@ public static class EtcdMain
             problem = ConfigFile.Read(path, values);
             if (problem is null)
             {
-                log.Info("etcdmain/config.go", "loaded server configuration, other configuration command line flags and " +
+                log.Info("etcdmain/config.go",
+                    "loaded server configuration, other configuration command line flags and " +
                     "environment variables will be ignored if provided").With("path", path).Write();
             }
             else if (problem.StartsWith("unexpected error", StringComparison.Ordinal))
@@ -84,7 +86,8 @@ public static class EtcdMain
     {
         if (values.IsSet("proxy"))
         {
-            log.Warn("etcdmain/config.go", "--proxy is deprecated in 3.5 and will be decommissioned in 3.6.").Write();
+            log.Warn("etcdmain/config.go", "--proxy is deprecated in 3.5 and will be decommissioned in 3.6.")
+                .Write();
         }
 
         if (OpenLog(values, ref log, out int exit) is { } unopened)
@@ -96,7 +99,8 @@ public static class EtcdMain
         string? problem = config.Validate(log);
         if (problem is null && values.FirstUnbuilt() is { } flag)
         {
-            problem = $"--{flag.Name} is known but not built yet: leave it out, or at its default {GoText.Quote(flag.Default)}";
+            problem = $"--{flag.Name} is known but not built yet: leave it out, or at its default " +
+                GoQuote.Text(flag.Default);
         }
 
         SortedDictionary<string, IReadOnlyList<string>> cluster = [];
@@ -127,7 +131,7 @@ public static class EtcdMain
         if (logger != "zap")
         {
             return logger == "capnslog" ? "--logger=capnslog is removed in v3.5"
-                : $"unknown logger option {GoText.Quote(logger)}";
+                : $"unknown logger option {GoQuote.Text(logger)}";
         }
 
         string word = values["log-level"].Text;
@@ -144,7 +148,7 @@ public static class EtcdMain
         };
         if (level is null)
         {
-            Console.Error.WriteLine($"panic: unrecognized level: {GoText.Quote(word)}");
+            Console.Error.WriteLine($"panic: unrecognized level: {GoQuote.Text(word)}");
             exit = 2;
             return "";
         }

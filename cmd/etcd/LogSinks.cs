@@ -42,7 +42,8 @@ internal sealed class LogSinks : ILogSink
                     outputs.Add(Console.OpenStandardOutput());
                     break;
                 case "systemd/journal":
-                    return "--log-outputs=systemd/journal is not built yet: write to stderr, which systemd keeps too";
+                    return "--log-outputs=systemd/journal is not built yet: " +
+                        "write to stderr, which systemd keeps too";
                 default:
                     if (OpenFile(name, outputs) is { } problem)
                     {
@@ -105,7 +106,8 @@ internal sealed class LogSinks : ILogSink
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            string why = e is DirectoryNotFoundException or FileNotFoundException ? "no such file or directory"
+            string why = e is DirectoryNotFoundException or FileNotFoundException
+                ? "no such file or directory"
                 : Directory.Exists(path) ? "is a directory" : "permission denied";
             return $"couldn't open sink \"{path}\": open {path}: {why}";
         }

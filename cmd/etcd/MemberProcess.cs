@@ -1,5 +1,5 @@
-// One member as a process: ports, threads, services, and their end in order (spec server-config §13). Start-up thread
-// and main thread only.
+// One member as a process: ports, threads, services, and their end in order (spec server-config §13).
+// Start-up thread and main thread only.
 using EtcdAot.Api;
 using EtcdAot.Api.Http;
 using EtcdAot.Cmd.Etcd.Flags;
@@ -34,7 +34,8 @@ internal sealed class MemberProcess : IDisposable
 
     public static MemberProcess Open(Action<Exception> onFailure)
     {
-        Errno e = LoopGroup.Open(IoThreads(), LinuxNetwork.Instance, SystemClock.Instance, new Limits(), onFailure,
+        Errno e = LoopGroup.Open(IoThreads(), LinuxNetwork.Instance, SystemClock.Instance, new Limits(),
+            onFailure,
             out LoopGroup? loops);
         if (e.Failed)
         {
@@ -45,10 +46,12 @@ internal sealed class MemberProcess : IDisposable
     }
 
     /// <summary>Binds the peer ports. Null, or the error's text.</summary>
-    public string? BindPeers(MemberConfig config) => Bind(config, config.ListenPeerUrls, new PeerPort(), _peers);
+    public string? BindPeers(MemberConfig config) =>
+        Bind(config, config.ListenPeerUrls, new PeerPort(), _peers);
 
     /// <summary>Binds the client ports; who connects waits until <see cref="ServeClients"/>.</summary>
-    public string? BindClients(MemberConfig config) => Bind(config, config.ListenClientUrls, _clientPort, _clients);
+    public string? BindClients(MemberConfig config) =>
+        Bind(config, config.ListenClientUrls, _clientPort, _clients);
 
     /// <summary>Makes a member's services and takes peers; the member itself does not run yet.</summary>
     public void Serve(EtcdServer server, MemberConfig config)
@@ -140,7 +143,8 @@ internal sealed class MemberProcess : IDisposable
         _loops.Dispose();
     }
 
-    private string? Bind(MemberConfig config, IReadOnlyList<string> urls, IConnectionAcceptor acceptor, List<Listener> bound)
+    private string? Bind(MemberConfig config, IReadOnlyList<string> urls, IConnectionAcceptor acceptor,
+        List<Listener> bound)
     {
         var options = new ListenOptions(ReusePort: config.SocketReusePort);
         foreach (string url in urls)
@@ -153,7 +157,8 @@ internal sealed class MemberProcess : IDisposable
                 address = "unix:" + address;
             }
 
-            Errno e = Listener.Open(_loops.Loops, address, options, acceptor, ConnectionsMax, out Listener? listener,
+            Errno e = Listener.Open(_loops.Loops, address, options, acceptor, ConnectionsMax,
+                out Listener? listener,
                 out string error);
             if (e.Failed)
             {

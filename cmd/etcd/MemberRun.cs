@@ -1,5 +1,5 @@
-// One life of a member, from checked settings to the end of the process: ports, member, ready, signal, stop (spec
-// server-config §5, §12, §13). Main thread.
+// One life of a member, from checked settings to the end of the process: ports, member, ready, signal, stop
+// (spec server-config §5, §12, §13). Main thread.
 using EtcdAot.Cmd.Etcd.Flags;
 using EtcdAot.Observe;
 using EtcdAot.Server;
@@ -9,7 +9,8 @@ using Microsoft.Extensions.Hosting.Systemd;
 namespace EtcdAot.Cmd.Etcd;
 
 /// <summary>Runs a member.</summary>
-internal sealed class MemberRun(MemberConfig config, IReadOnlyDictionary<string, IReadOnlyList<string>> cluster, Log log)
+internal sealed class MemberRun(
+    MemberConfig config, IReadOnlyDictionary<string, IReadOnlyList<string>> cluster, Log log)
 {
     private const string Main = "etcdmain/etcd.go";
 
@@ -27,7 +28,8 @@ internal sealed class MemberRun(MemberConfig config, IReadOnlyDictionary<string,
         var directory = new DataDirectory(LinuxDisk.Instance, log);
         if (directory.Classify(config.DataDir, out _initialized) is { } unusable)
         {
-            log.Fatal(Main, "failed to list data directory").With("dir", config.DataDir).WithError(unusable).Write();
+            log.Fatal(Main, "failed to list data directory").With("dir", config.DataDir).WithError(unusable)
+                .Write();
             return 1;
         }
 
@@ -53,7 +55,8 @@ internal sealed class MemberRun(MemberConfig config, IReadOnlyDictionary<string,
         log.Info("embed/etcd.go", "configuring peer listeners").With("listen-peer-urls", config.ListenPeerUrls).Write();
         if (Secure(config.ListenPeerUrls) is { } peer)
         {
-            return $"cannot listen on TLS for {UrlList.Address(peer)}: KeyFile and CertFile are not presented";
+            return $"cannot listen on TLS for {UrlList.Address(peer)}: " +
+                "KeyFile and CertFile are not presented";
         }
 
         if (process.BindPeers(config) is { } error)
@@ -62,9 +65,11 @@ internal sealed class MemberRun(MemberConfig config, IReadOnlyDictionary<string,
             return error;
         }
 
-        log.Info("embed/etcd.go", "configuring client listeners").With("listen-client-urls", config.ListenClientUrls).Write();
+        log.Info("embed/etcd.go", "configuring client listeners")
+            .With("listen-client-urls", config.ListenClientUrls).Write();
         return Secure(config.ListenClientUrls) is { } client
-            ? $"TLS key/cert (--cert-file, --key-file) must be provided for client url {client} with HTTPS scheme"
+            ? "TLS key/cert (--cert-file, --key-file) must be provided for client url " +
+                $"{client} with HTTPS scheme"
             : process.BindClients(config);
     }
 
@@ -109,7 +114,8 @@ internal sealed class MemberRun(MemberConfig config, IReadOnlyDictionary<string,
 
     private int Stop(MemberProcess process, EtcdServer server, int number)
     {
-        log.Info("osutil/interrupt_unix.go", "received signal; shutting down").With("signal", Signals.Name(number)).Write();
+        log.Info("osutil/interrupt_unix.go", "received signal; shutting down")
+            .With("signal", Signals.Name(number)).Write();
         StartLines.Closing(log, "closing etcd server", config);
         process.StopClients(_options.RequestTimeoutNanos / 1_000_000);
         log.Info("etcdserver/server.go", "skipped leadership transfer for single voting member cluster")

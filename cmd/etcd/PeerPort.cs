@@ -1,4 +1,5 @@
-// A peer port while there are no peers: the port is bound, so that conflicts show, and whoever comes is turned away.
+// A peer port while there are no peers: the port is bound, so that conflicts show, and whoever comes is
+// turned away.
 using EtcdAot.Net;
 
 namespace EtcdAot.Cmd.Etcd;

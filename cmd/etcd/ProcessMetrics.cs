@@ -1,4 +1,5 @@
-// What the kernel knows of this process, as metrics: read from /proc at each scrape, on the scraping I/O thread.
+// What the kernel knows of this process, as metrics: read from /proc at each scrape, on the scraping I/O
+// thread.
 using System.Globalization;
 using EtcdAot.Observe;
 
@@ -27,7 +28,8 @@ internal static class ProcessMetrics
             () => boot + (Stat(StartTicks) / TicksPerSecond));
         registry.Gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.",
             static () => Stat(VirtualBytes));
-        registry.Gauge("process_virtual_memory_max_bytes", "Maximum amount of virtual memory available in bytes.",
+        registry.Gauge("process_virtual_memory_max_bytes",
+            "Maximum amount of virtual memory available in bytes.",
             static () => Limit("Max address space"));
         registry.Gauge("process_resident_memory_bytes", "Resident memory size in bytes.",
             static () => Stat(ResidentPages) * PageBytes);
@@ -50,7 +52,8 @@ internal static class ProcessMetrics
     private static double Stat(int place)
     {
         string text = Read("/proc/self/stat");
-        string[] fields = text[(text.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        string[] fields = text[(text.LastIndexOf(')') + 1)..].Split(' ',
+            StringSplitOptions.RemoveEmptyEntries);
         return place < fields.Length ? Number(fields[place]) : 0;
     }
 

@@ -1,5 +1,5 @@
-// Signals of the process (spec server-config §13). Before ready they have their default action; afterwards SIGTERM and
-// SIGINT begin the stop, which ends by the same signal. Main thread.
+// Signals of the process (spec server-config §13). Before ready they have their default action; afterwards
+// SIGTERM and SIGINT begin the stop, which ends by the same signal. Main thread.
 using System.Runtime.InteropServices;
 
 namespace EtcdAot.Cmd.Etcd;
@@ -31,7 +31,8 @@ internal static partial class Signals
         void Take(PosixSignalContext context)
         {
             context.Cancel = true;
-            Interlocked.CompareExchange(ref number, context.Signal == PosixSignal.SIGINT ? Interrupt : Terminate, 0);
+            int received = context.Signal == PosixSignal.SIGINT ? Interrupt : Terminate;
+            Interlocked.CompareExchange(ref number, received, 0);
             came.Set();
         }
 
@@ -45,7 +46,8 @@ internal static partial class Signals
     /// <summary>Go's word for a signal.</summary>
     public static string Name(int number) => number == Interrupt ? "interrupt" : "terminated";
 
-    /// <summary>Ends the process by the signal's default action; as init, which no signal ends, returns 0.</summary>
+    /// <summary>Ends the process by the signal's default action; as init, which no signal ends, returns
+    /// 0.</summary>
     public static int EndBy(int number)
     {
         if (Environment.ProcessId == 1)

@@ -1,4 +1,5 @@
-// Log lines of the program itself at start and stop, in the original's words and fields (facts log-golden). Stateless.
+// Log lines of the program itself at start and stop, in the original's words and fields (facts log-golden).
+// Stateless.
 using EtcdAot.Cmd.Etcd.Flags;
 using EtcdAot.Observe;
 using EtcdAot.Server;
@@ -18,16 +19,23 @@ internal static class StartLines
         log.Info("embed/etcd.go", "starting an etcd server")
             .With("etcd-version", EtcdVersion.Server).With("git-sha", HelpText.BuildId)
             .With("go-version", "none").With("go-os", "linux").With("go-arch", HelpText.Architecture)
-            .With("max-cpu-set", Environment.ProcessorCount).With("max-cpu-available", Environment.ProcessorCount)
-            .With("member-initialized", initialized).With("name", config.Name).With("data-dir", config.DataDir)
-            .With("wal-dir", options.WalDir).With("wal-dir-dedicated", options.WalDir).With("member-dir", options.MemberDir)
+            .With("max-cpu-set", Environment.ProcessorCount)
+            .With("max-cpu-available", Environment.ProcessorCount)
+            .With("member-initialized", initialized).With("name", config.Name)
+            .With("data-dir", config.DataDir)
+            .With("wal-dir", options.WalDir).With("wal-dir-dedicated", options.WalDir)
+            .With("member-dir", options.MemberDir)
             .With("force-new-cluster", false)
-            .With("heartbeat-interval", Millis(options.TickMillis)).With("election-timeout", Millis(options.ElectionMillis))
+            .With("heartbeat-interval", Millis(options.TickMillis))
+            .With("election-timeout", Millis(options.ElectionMillis))
             .With("initial-election-tick-advance", values["initial-election-tick-advance"].IsTrue)
             .With("snapshot-count", options.SnapshotCount).With("max-wals", options.MaxWals)
-            .With("max-snapshots", options.MaxSnapshots).With("snapshot-catchup-entries", options.SnapshotCatchupEntries)
-            .With("initial-advertise-peer-urls", config.AdvertisePeerUrls).With("listen-peer-urls", config.ListenPeerUrls)
-            .With("advertise-client-urls", config.AdvertiseClientUrls).With("listen-client-urls", config.ListenClientUrls)
+            .With("max-snapshots", options.MaxSnapshots)
+            .With("snapshot-catchup-entries", options.SnapshotCatchupEntries)
+            .With("initial-advertise-peer-urls", config.AdvertisePeerUrls)
+            .With("listen-peer-urls", config.ListenPeerUrls)
+            .With("advertise-client-urls", config.AdvertiseClientUrls)
+            .With("listen-client-urls", config.ListenClientUrls)
             .With("listen-metrics-urls", values["listen-metrics-urls"].Items)
             .With("cors", values["cors"].Items).With("host-whitelist", values["host-whitelist"].Items)
             .With("initial-cluster", initialized ? "" : config.InitialCluster)
@@ -40,15 +48,19 @@ internal static class StartLines
             .With("compact-check-time-interval", GoDuration.Text(config.Nanos("experimental-compact-hash-check-time")))
             .With("auto-compaction-mode", config.AutoCompactionMode).With("auto-compaction-retention", "0s")
             .With("auto-compaction-interval", "0s").With("discovery-url", "").With("discovery-proxy", "")
-            .With("downgrade-check-interval", GoDuration.Text(config.Nanos("experimental-downgrade-check-time"))).Write();
+            .With("downgrade-check-interval",
+                GoDuration.Text(config.Nanos("experimental-downgrade-check-time"))).Write();
     }
 
     /// <summary>The ports as they are served.</summary>
     public static void Serving(Log log, MemberConfig config, ulong memberId)
     {
-        log.Info("embed/etcd.go", "now serving peer/client/metrics").With("local-member-id", memberId.ToString("x"))
-            .With("initial-advertise-peer-urls", config.AdvertisePeerUrls).With("listen-peer-urls", config.ListenPeerUrls)
-            .With("advertise-client-urls", config.AdvertiseClientUrls).With("listen-client-urls", config.ListenClientUrls)
+        log.Info("embed/etcd.go", "now serving peer/client/metrics")
+            .With("local-member-id", memberId.ToString("x"))
+            .With("initial-advertise-peer-urls", config.AdvertisePeerUrls)
+            .With("listen-peer-urls", config.ListenPeerUrls)
+            .With("advertise-client-urls", config.AdvertiseClientUrls)
+            .With("listen-client-urls", config.ListenClientUrls)
             .With("listen-metrics-urls", config.Values["listen-metrics-urls"].Items).Write();
         PerPort(log, "embed/etcd.go", "serving peer traffic", config.ListenPeerUrls);
         PerPort(log, "embed/etcd.go", "cmux::serve", config.ListenPeerUrls);
@@ -71,8 +83,10 @@ internal static class StartLines
         .With("service", "").With("status", "SERVING").Write();
 
     /// <summary>"closing etcd server" or "closed etcd server".</summary>
-    public static void Closing(Log log, string message, MemberConfig config) => log.Info("embed/etcd.go", message)
-        .With("name", config.Name).With("data-dir", config.DataDir).With("advertise-peer-urls", config.AdvertisePeerUrls)
+    public static void Closing(Log log, string message, MemberConfig config) =>
+        log.Info("embed/etcd.go", message)
+        .With("name", config.Name).With("data-dir", config.DataDir)
+        .With("advertise-peer-urls", config.AdvertisePeerUrls)
         .With("advertise-client-urls", config.AdvertiseClientUrls).Write();
 
     /// <summary>A client port has ended.</summary>
@@ -84,7 +98,8 @@ internal static class StartLines
             {
                 string network = UrlList.IsUnix(url) ? "unix" : "tcp";
                 log.Warn("embed/serve.go", message + " insecure grpc server due to error")
-                    .WithError($"accept {network} {UrlList.Address(url)}: use of closed network connection").Write();
+                    .WithError($"accept {network} {UrlList.Address(url)}: use of closed network connection")
+                    .Write();
             }
         }
     }

@@ -143,7 +143,8 @@ internal sealed class Session : IDisposable
     private void WarnOfDebugLevel()
     {
         string? level = Environment.GetEnvironmentVariable("ETCD_CLIENT_DEBUG");
-        if (level is null or "" or "true" or "debug" or "info" or "warn" or "error" or "dpanic" or "panic" or "fatal")
+        if (level is null or "" or "true" or "debug" or "info" or "warn" or "error"
+            or "dpanic" or "panic" or "fatal")
         {
             return;
         }
@@ -151,7 +152,8 @@ internal sealed class Session : IDisposable
         string time = DateTime.UtcNow.ToString("yyyy/MM/dd HH:mm:ss",
             System.Globalization.CultureInfo.InvariantCulture);
         string line =
-            $"{time} Invalid value for environment variable 'ETCD_CLIENT_DEBUG'. Using default level: 'info'\n";
+            $"{time} Invalid value for environment variable 'ETCD_CLIENT_DEBUG'. " +
+            "Using default level: 'info'\n";
         Terminal.Error.Write(line + line);
     }
 }

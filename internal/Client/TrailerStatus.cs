@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text;
 using EtcdAot.Grpc;
 using EtcdAot.Http;
+using EtcdAot.Observe;
 using EtcdAot.Wire;
 
 namespace EtcdAot.Client;
@@ -27,11 +28,11 @@ internal static class TrailerStatus
 
         if (!int.TryParse(code, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
         {
-            return new Status(RpcCode.Internal, "malformed grpc-status: " + GoText.Quote(code));
+            return new Status(RpcCode.Internal, "malformed grpc-status: " + GoQuote.Bytes(code));
         }
 
         headers.TryGet("grpc-message"u8, out ReadOnlySpan<byte> message);
-        return new Status((RpcCode)number, GoText.PercentDecode(message));
+        return new Status((RpcCode)number, PercentEncoding.Decode(message));
     }
 
     /// <summary>Not null when the headers are no gRPC answer.</summary>
@@ -58,7 +59,7 @@ internal static class TrailerStatus
             ? ""
             : $"unexpected HTTP status code received from server: {status}; ";
         return new Status(code,
-            $"{text}transport: received unexpected content-type {GoText.Quote(type)}");
+            $"{text}transport: received unexpected content-type {GoQuote.Bytes(type)}");
     }
 
     /// <summary>Status of a stream that the server reset.</summary>

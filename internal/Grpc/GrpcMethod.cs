@@ -1,6 +1,7 @@
 // Methods and the table that finds them by the bytes of the path. The table is filled before the first request and
 // immutable afterwards; any thread may look up.
 using System.Text;
+using EtcdAot.Observe;
 
 namespace EtcdAot.Grpc;
 
@@ -87,7 +88,7 @@ public sealed class MethodTable
         int slash = path.LastIndexOf((byte)'/');
         if (path.IsEmpty || path[0] != '/' || slash == 0)
         {
-            return new Status(Wire.RpcCode.Unimplemented, "malformed method name: " + GoText.Quote(path));
+            return new Status(Wire.RpcCode.Unimplemented, "malformed method name: " + GoQuote.Bytes(path));
         }
 
         string service = Encoding.UTF8.GetString(path[1..slash]);

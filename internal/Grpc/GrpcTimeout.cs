@@ -1,6 +1,7 @@
 // The grpc-timeout header: 1 to 8 digits and one of n u m S M H (api-v3 §1.1). Pure functions.
 using System.Globalization;
 using System.Text;
+using EtcdAot.Observe;
 
 namespace EtcdAot.Grpc;
 
@@ -17,20 +18,20 @@ public static class GrpcTimeout
         error = "";
         if (text.Length < 2)
         {
-            error = "transport: timeout string is too short: " + GoText.Quote(text);
+            error = "transport: timeout string is too short: " + GoQuote.Bytes(text);
             return false;
         }
 
         if (text.Length > 9)
         {
-            error = "transport: timeout string is too long: " + GoText.Quote(text);
+            error = "transport: timeout string is too long: " + GoQuote.Bytes(text);
             return false;
         }
 
         long unit = Unit(text[^1]);
         if (unit == 0)
         {
-            error = "transport: timeout unit is not recognized: " + GoText.Quote(text);
+            error = "transport: timeout unit is not recognized: " + GoQuote.Bytes(text);
             return false;
         }
 
@@ -39,7 +40,7 @@ public static class GrpcTimeout
         {
             if (digit is < (byte)'0' or > (byte)'9')
             {
-                error = $"strconv.ParseUint: parsing {GoText.Quote(text[..^1])}: invalid syntax";
+                error = $"strconv.ParseUint: parsing {GoQuote.Bytes(text[..^1])}: invalid syntax";
                 return false;
             }
 

@@ -54,5 +54,5 @@ internal static class ReplyHeaders
         return Encoding.ASCII.GetBytes(((int)status.Code).ToString(CultureInfo.InvariantCulture));
     }
 
-    private static byte[] Message(in Status status) => GoText.PercentEncode(status.Text ?? "");
+    private static byte[] Message(in Status status) => PercentEncoding.Encode(status.Text ?? "");
 }

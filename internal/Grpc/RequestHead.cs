@@ -1,6 +1,7 @@
 // The head of a request: which of its fields make it a gRPC call, and how it is refused when they do not, in the words of
 // the original's own HTTP/2 (api-v3 §1.1, column C). A ref struct over the header block; dead with it.
 using EtcdAot.Http;
+using EtcdAot.Observe;
 using EtcdAot.Wire;
 
 namespace EtcdAot.Grpc;
@@ -73,7 +74,7 @@ internal ref struct RequestHead
         }
 
         status = new Status(RpcCode.Unimplemented,
-            "grpc: Decompressor is not installed for grpc-encoding " + GoText.Quote(_encoding));
+            "grpc: Decompressor is not installed for grpc-encoding " + GoQuote.Bytes(_encoding));
         return false;
     }
 
@@ -88,7 +89,7 @@ internal ref struct RequestHead
             }
 
             status = new Status(RpcCode.Internal,
-                $"malformed binary metadata {GoText.Quote(_headers.Value(i))} in header {GoText.Quote(name)}: " +
+                $"malformed binary metadata {GoQuote.Bytes(_headers.Value(i))} in header {GoQuote.Bytes(name)}: " +
                 $"illegal base64 data at input byte {badAt}");
             return false;
         }
@@ -153,12 +154,12 @@ internal ref struct RequestHead
         else if (!_typeIsValid)
         {
             Refuse(415, RpcCode.InvalidArgument,
-                $"invalid gRPC request content-type {GoText.Quote(_contentType)}");
+                $"invalid gRPC request content-type {GoQuote.Bytes(_contentType)}");
         }
         else if (HttpStatus == 200 && !_method.SequenceEqual("POST"u8))
         {
             Refuse(405, RpcCode.Internal,
-                $"Received a HEADERS frame with :method {GoText.Quote(_method)} which should be POST");
+                $"Received a HEADERS frame with :method {GoQuote.Bytes(_method)} which should be POST");
         }
     }
 

@@ -1,4 +1,6 @@
 // The words of the command line, by the rules of Go's flag package (spec server-config §1.1, §1.2). Pure.
+using EtcdAot.Observe;
+
 namespace EtcdAot.Cmd.Etcd.Flags;
 
 /// <summary>How parsing ended.</summary>
@@ -66,7 +68,8 @@ internal sealed class CommandLine
         string? text = equals < 0 ? null : body[(equals + 1)..];
         if (!FlagTable.ByName.TryGetValue(name, out Flag? flag))
         {
-            return name is "h" or "help" ? CommandLineEnd.Help : Wrong($"flag provided but not defined: -{name}");
+            return name is "h" or "help" ? CommandLineEnd.Help
+                : Wrong($"flag provided but not defined: -{name}");
         }
 
         if (flag.IsBool)
@@ -84,8 +87,9 @@ internal sealed class CommandLine
         }
 
         return Values.TrySet(flag, text) is not { } problem ? CommandLineEnd.Parsed
-            : flag.Kind == FlagKind.Bool ? Wrong($"invalid boolean value {GoText.Quote(text)} for -{name}: {problem}")
-            : Wrong($"invalid value {GoText.Quote(text)} for flag -{name}: {problem}");
+            : flag.Kind == FlagKind.Bool
+                ? Wrong($"invalid boolean value {GoQuote.Text(text)} for -{name}: {problem}")
+            : Wrong($"invalid value {GoQuote.Text(text)} for flag -{name}: {problem}");
     }
 
     private CommandLineEnd Wrong(string problem)

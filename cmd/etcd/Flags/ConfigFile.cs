@@ -1,6 +1,7 @@
-// --config-file (spec server-config §3): YAML or JSON, keys of the flag table, types checked as the original's decoder
-// does. Start-up thread only.
+// --config-file (spec server-config §3): YAML or JSON, keys of the flag table, types checked as the
+// original's decoder does. Start-up thread only.
 using System.Globalization;
+using EtcdAot.Observe;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -10,7 +11,8 @@ namespace EtcdAot.Cmd.Etcd.Flags;
 internal static class ConfigFile
 {
     private static readonly SortedDictionary<string, Flag> Keys = new(
-        FlagTable.All.Where(static f => f.YamlKey.Length > 0).ToDictionary(static f => f.YamlKey, StringComparer.OrdinalIgnoreCase),
+        FlagTable.All.Where(static f => f.YamlKey.Length > 0)
+            .ToDictionary(static f => f.YamlKey, StringComparer.OrdinalIgnoreCase),
         StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Reads a file. Null, or the problem.</summary>
@@ -85,7 +87,8 @@ internal static class ConfigFile
         return null;
     }
 
-    private static bool IsGroup(string key) => Keys.Keys.Any(k => k.StartsWith(key + ".", StringComparison.OrdinalIgnoreCase));
+    private static bool IsGroup(string key) =>
+        Keys.Keys.Any(k => k.StartsWith(key + ".", StringComparison.OrdinalIgnoreCase));
 
     private static string? Take(Flag flag, YamlNode node, FlagValues values)
     {
@@ -116,11 +119,13 @@ internal static class ConfigFile
     {
         string text = scalar.Value ?? "";
         bool plain = scalar.Style == ScalarStyle.Plain;
-        string found = !plain ? "string" : BoolOf(text) is not null ? "bool" : IsNumber(text) ? "number" : "string";
+        string found = !plain ? "string"
+            : BoolOf(text) is not null ? "bool" : IsNumber(text) ? "number" : "string";
         bool fits = flag.Kind switch
         {
             FlagKind.Bool => found == "bool",
-            FlagKind.Int or FlagKind.Long or FlagKind.Uint or FlagKind.Uint32 or FlagKind.Uint64 or FlagKind.Duration =>
+            FlagKind.Int or FlagKind.Long or FlagKind.Uint or FlagKind.Uint32 or FlagKind.Uint64
+                or FlagKind.Duration =>
                 found == "number",
             _ => found == "string",
         };
@@ -136,8 +141,9 @@ internal static class ConfigFile
 
         string? problem = values.TrySet(flag, flag.Kind == FlagKind.Bool ? BoolOf(text)! : text);
         return problem is null ? null
-            : found == "number" ? Mismatch("number " + scalar.Value, flag.YamlKey, TypeName(flag, isList: false))
-            : flag.Name == "initial-cluster-state" ? $"unexpected clusterState {GoText.Quote(text)}"
+            : found == "number"
+                ? Mismatch("number " + scalar.Value, flag.YamlKey, TypeName(flag, isList: false))
+            : flag.Name == "initial-cluster-state" ? $"unexpected clusterState {GoQuote.Text(text)}"
             : $"unexpected error setting up {flag.Name}: {problem}";
     }
 
@@ -154,14 +160,16 @@ internal static class ConfigFile
 
     private static bool IsNumber(string text) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out _)
-        || GoNumber.Integer(text, signed: true, out _) is null;
+        || GoNumber.ReadInt(text, 0, out _) == NumberFault.None
+        || GoNumber.ReadUint(text, 0, out _) == NumberFault.None;
 
     private static string Mismatch(string found, string key, string type)
     {
         string field = key.Length == 0 ? "value"
             : key.Contains('.', StringComparison.Ordinal) ? "struct field securityConfig.configJSON." + key
             : "struct field configYAML.Config." + key;
-        return $"error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go {field} of type {type}";
+        return "error unmarshaling JSON: while decoding JSON: json: " +
+            $"cannot unmarshal {found} into Go {field} of type {type}";
     }
 
     private static string TypeName(Flag flag, bool isList) => flag.Kind switch
@@ -210,14 +218,16 @@ internal static class ConfigFile
     private static string? TopLevelKey(string line)
     {
         int colon = line.IndexOf(':', StringComparison.Ordinal);
-        return colon <= 0 || !(char.IsAsciiLetter(line[0])) || (colon + 1 < line.Length && line[colon + 1] is not (' ' or '\r'))
+        return colon <= 0 || !(char.IsAsciiLetter(line[0]))
+            || (colon + 1 < line.Length && line[colon + 1] is not (' ' or '\r'))
             ? null : line[..colon];
     }
 
     private static string Describe(string text, YamlException e)
     {
         long line = Math.Max(1, e.Start.Line);
-        bool tab = text.Split('\n').ElementAtOrDefault((int)line - 1) is { } found && found.TrimStart(' ').StartsWith('\t');
+        bool tab = text.Split('\n').ElementAtOrDefault((int)line - 1) is { } found
+            && found.TrimStart(' ').StartsWith('\t');
         string what = tab ? "found a tab character that violates indentation"
             : e.Message.Contains("node content", StringComparison.OrdinalIgnoreCase)
                 || e.Message.Contains("parsing a node", StringComparison.OrdinalIgnoreCase)

@@ -1,4 +1,5 @@
-// One row of the flag table (DESIGN 4.18): what help, environment names, YAML keys and parsing are derived from. Immutable.
+// One row of the flag table (DESIGN 4.18): what help, environment names, YAML keys and parsing are derived
+// from. Immutable.
 namespace EtcdAot.Cmd.Etcd.Flags;
 
 /// <summary>How a flag's value is read.</summary>

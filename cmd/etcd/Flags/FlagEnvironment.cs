@@ -1,4 +1,5 @@
-// ETCD_… variables as flags (spec server-config §2): used ones, shadowed ones, unknown ones. Start-up thread only.
+// ETCD_… variables as flags (spec server-config §2): used ones, shadowed ones, unknown ones. Start-up thread
+// only.
 using EtcdAot.Observe;
 
 namespace EtcdAot.Cmd.Etcd.Flags;
@@ -57,7 +58,7 @@ internal sealed class FlagEnvironment(IReadOnlyList<string> entries, Log log)
             used.Add(flag.Variable);
             if (values.TrySet(flag, text) is { } problem)
             {
-                Problem = $"invalid value {GoText.Quote(text)} for {flag.Variable}: {problem}";
+                Problem = $"invalid value {GoQuote.Text(text)} for {flag.Variable}: {problem}";
                 continue;
             }
 
@@ -65,7 +66,8 @@ internal sealed class FlagEnvironment(IReadOnlyList<string> entries, Log log)
                 .With("variable-name", flag.Variable).With("variable-value", text).Write();
         }
 
-        return CheckRest(used, onCommandLine) ? Problem.Length > 0 ? EnvironmentEnd.BadValue : EnvironmentEnd.Taken
+        return CheckRest(used, onCommandLine)
+            ? Problem.Length > 0 ? EnvironmentEnd.BadValue : EnvironmentEnd.Taken
             : EnvironmentEnd.Shadowed;
     }
 
@@ -93,7 +95,8 @@ internal sealed class FlagEnvironment(IReadOnlyList<string> entries, Log log)
             if (onCommandLine.Contains(name))
             {
                 // The doubled parenthesis is the original's.
-                log.Fatal("flags/flag.go", "conflicting environment variable is shadowed by corresponding command-line flag " +
+                log.Fatal("flags/flag.go",
+                    "conflicting environment variable is shadowed by corresponding command-line flag " +
                     "(either unset environment variable or disable flag))").With("environment-variable", name)
                     .Write();
                 return false;
@@ -101,7 +104,8 @@ internal sealed class FlagEnvironment(IReadOnlyList<string> entries, Log log)
 
             if (!used.Contains(name) && (name != Special || Find(Special).Length == 0))
             {
-                log.Warn("flags/flag.go", "unrecognized environment variable").With("environment-variable", entry).Write();
+                log.Warn("flags/flag.go", "unrecognized environment variable")
+                    .With("environment-variable", entry).Write();
             }
         }
 

@@ -1,10 +1,12 @@
-// Reading one flag's text into a value, with the error texts of Go's flag package (spec server-config §1.1, §1.2). Pure.
+// Reading one flag's text into a value, with the error texts of Go's flag package (spec server-config §1.1,
+// §1.2). Pure.
 using System.Globalization;
 using EtcdAot.Observe;
 
 namespace EtcdAot.Cmd.Etcd.Flags;
 
-/// <summary>A flag's value: the text in its own spelling, and the number or list that it stands for.</summary>
+/// <summary>A flag's value: the text in its own spelling, and the number or list that it stands
+/// for.</summary>
 /// <param name="Text">Text; of lists, their items joined by commas.</param>
 /// <param name="Number">Numbers; nanoseconds of durations; 1 for true.</param>
 /// <param name="Items">Items of a list, else empty.</param>
@@ -25,14 +27,14 @@ internal sealed record FlagValue(string Text, Int128 Number, IReadOnlyList<strin
             case FlagKind.Text:
                 return null;
             case FlagKind.Bool:
-                bool isTrue = text is "1" or "t" or "T" or "TRUE" or "true" or "True";
+                string? fault = GoNumber.ParseBool(text, out bool isTrue);
                 value = new FlagValue(isTrue ? "true" : "false", isTrue ? 1 : 0, []);
-                return isTrue || text is "0" or "f" or "F" or "FALSE" or "false" or "False" ? null : Syntax;
+                return fault is null ? null : Syntax;
             case FlagKind.Duration:
                 return Duration(text, out value);
             case FlagKind.Choice:
                 return flag.Choices.Contains(text) ? null
-                    : flag.NamesBadWord ? "invalid value " + GoText.Quote(text) : "invalid value";
+                    : flag.NamesBadWord ? "invalid value " + GoQuote.Text(text) : "invalid value";
             case FlagKind.Urls:
                 return Urls(text, out value);
             case FlagKind.TextList:
@@ -62,24 +64,37 @@ internal sealed record FlagValue(string Text, Int128 Number, IReadOnlyList<strin
 
     private static string? Integer(FlagKind kind, string text, out FlagValue value)
     {
-        bool signed = kind is FlagKind.Int or FlagKind.Long;
-        string? problem = GoNumber.Integer(text, signed, out Int128 number);
-        value = new FlagValue(number.ToString(CultureInfo.InvariantCulture), number, []);
-        Int128 limit = signed ? long.MaxValue : kind == FlagKind.Uint32 ? uint.MaxValue : ulong.MaxValue;
-        if (problem is null && (number > limit || number < (signed ? long.MinValue : 0)))
+        Int128 number;
+        NumberFault fault;
+        if (kind is FlagKind.Int or FlagKind.Long)
         {
-            problem = Range;
+            fault = GoNumber.ReadInt(text, 0, out long signed);
+            number = signed;
+        }
+        else
+        {
+            fault = GoNumber.ReadUint(text, 0, out ulong unsigned, kind == FlagKind.Uint32 ? 32 : 64);
+            number = unsigned;
         }
 
-        // The one type that is etcd's own, not of Go's flag package, shows the whole error.
-        return kind == FlagKind.Uint32 && problem is not null
-            ? $"strconv.ParseUint: parsing {GoText.Quote(text)}: {(problem == Range ? Range : "invalid syntax")}"
-            : problem;
+        value = new FlagValue(number.ToString(CultureInfo.InvariantCulture), number, []);
+        if (kind == FlagKind.Uint32)
+        {
+            // The one type that is etcd's own, not of Go's flag package, shows the whole error.
+            return GoNumber.ParseUint(text, 0, out _, 32);
+        }
+
+        return fault switch
+        {
+            NumberFault.None => null,
+            NumberFault.Syntax => Syntax,
+            _ => Range,
+        };
     }
 
     private static string? Duration(string text, out FlagValue value)
     {
-        string? problem = GoNumber.Duration(text, out long nanos);
+        string? problem = GoDuration.Parse(text, out long nanos);
         value = new FlagValue(GoDuration.Text(nanos), nanos, []);
         return problem is null ? null : Syntax;
     }

@@ -26,7 +26,8 @@ internal sealed class FlagValues
         return problem;
     }
 
-    /// <summary>The first flag, in alphabetical order, that this build does not have and that is not at its default.</summary>
+    /// <summary>The first flag, in alphabetical order, that this build does not have and that is not at its
+    /// default.</summary>
     public Flag? FirstUnbuilt()
     {
         foreach (Flag flag in FlagTable.ByName.Values)

@@ -1,4 +1,5 @@
-// Usage and help, in the layout of the original (spec server-config §1.3), and the version lines (§1.4). Pure.
+// Usage and help, in the layout of the original (spec server-config §1.3), and the version lines (§1.4).
+// Pure.
 using System.Runtime.InteropServices;
 using System.Text;
 using EtcdAot.Server;
@@ -56,7 +57,8 @@ internal static class HelpText
             text.Append('\n').Append(heading).Append('\n');
             foreach (Flag flag in FlagTable.All.Where(f => f.Section == section))
             {
-                text.Append("  --").Append(flag.Name).Append(" '").Append(flag.ShownDefault ?? flag.Default).Append("'\n    ")
+                text.Append("  --").Append(flag.Name).Append(" '").Append(flag.ShownDefault ?? flag.Default)
+                    .Append("'\n    ")
                     .Append(flag.Sentence);
                 if (flag.Stage == FlagStage.Unbuilt)
                 {
@@ -67,13 +69,17 @@ internal static class HelpText
             }
         }
 
-        return text.Append("\nTake care with the unsafe flags: they give up what the consensus protocol guarantees.\n").ToString();
+        text.Append("\nTake care with the unsafe flags: ")
+            .Append("they give up what the consensus protocol guarantees.\n");
+        return text.ToString();
     }
 
-    /// <summary>The original's four lines, which scripts look for, and one that says what this program really is.</summary>
+    /// <summary>The original's four lines, which scripts look for, and one that says what this program really
+    /// is.</summary>
     public static string Version() =>
-        $"etcd Version: {EtcdVersion.Server}\nGit SHA: {BuildId}\nGo Version: none (.NET {Environment.Version})\n" +
-        $"Go OS/Arch: linux/{Architecture}\nEtcdAot: etcd {EtcdVersion.Server} in C#, Native AOT, not the original\n";
+        $"etcd Version: {EtcdVersion.Server}\nGit SHA: {BuildId}\n" +
+        $"Go Version: none (.NET {Environment.Version})\nGo OS/Arch: linux/{Architecture}\n" +
+        $"EtcdAot: etcd {EtcdVersion.Server} in C#, Native AOT, not the original\n";
 
     /// <summary>Commit of this build, or what stands for it.</summary>
     public static string BuildId
@@ -81,8 +87,10 @@ internal static class HelpText
         get
         {
             string text = typeof(HelpText).Assembly
-                .GetCustomAttributes(typeof(System.Reflection.AssemblyInformationalVersionAttribute), inherit: false)
-                is [System.Reflection.AssemblyInformationalVersionAttribute version, ..] ? version.InformationalVersion : "";
+                .GetCustomAttributes(typeof(System.Reflection.AssemblyInformationalVersionAttribute),
+                    inherit: false)
+                is [System.Reflection.AssemblyInformationalVersionAttribute version, ..]
+                    ? version.InformationalVersion : "";
             int plus = text.IndexOf('+', StringComparison.Ordinal);
             return plus < 0 ? "unknown" : text[(plus + 1)..Math.Min(text.Length, plus + 8)];
         }

@@ -1,5 +1,5 @@
-// The settings of a start with their checks (spec server-config §5, §6.1, §7): from flag values to what the server is
-// told. Start-up thread only.
+// The settings of a start with their checks (spec server-config §5, §6.1, §7): from flag values to what the
+// server is told. Start-up thread only.
 using System.Globalization;
 using EtcdAot.Http.H2;
 using EtcdAot.Observe;
@@ -16,7 +16,8 @@ internal sealed class MemberConfig
     private readonly bool _fromFile;
 
     /// <param name="values">The values.</param>
-    /// <param name="fromFile">True when they come from a config file: listen without advertise is then no error.</param>
+    /// <param name="fromFile">True when they come from a config file: listen without advertise is then no
+    /// error.</param>
     public MemberConfig(FlagValues values, bool fromFile)
     {
         _values = values;
@@ -26,7 +27,8 @@ internal sealed class MemberConfig
         ListenPeerUrls = values["listen-peer-urls"].Items;
         ListenClientUrls = values["listen-client-urls"].Items;
         AdvertisePeerUrls = values["initial-advertise-peer-urls"].Items;
-        AdvertiseClientUrls = !fromFile && values.IsSet("listen-client-urls") && !values.IsSet("advertise-client-urls")
+        AdvertiseClientUrls = !fromFile && values.IsSet("listen-client-urls")
+            && !values.IsSet("advertise-client-urls")
             ? [] : values["advertise-client-urls"].Items;
         DataDirDefaulted = DataDir.Length == 0;
         if (DataDirDefaulted)
@@ -80,7 +82,8 @@ internal sealed class MemberConfig
         KeepAliveTimeoutNanos = Nanos("grpc-keepalive-timeout"),
     };
 
-    /// <summary>The checks of §5 from 4 on. Null, or the error's text. Writes the single-port warning.</summary>
+    /// <summary>The checks of §5 from 4 on. Null, or the error's text. Writes the single-port
+    /// warning.</summary>
     public string? Validate(Log log)
     {
         if (Problem("listen-peer-urls", ListenPeerUrls) is { } peer)
@@ -96,7 +99,8 @@ internal sealed class MemberConfig
         if (_values["listen-client-http-urls"].Items.Count == 0)
         {
             log.Warn("embed/config.go",
-                "Running http and grpc server on single port. This is not recommended for production.").Write();
+                "Running http and grpc server on single port. This is not recommended for production.")
+                .Write();
         }
 
         return AdvertiseProblem("--initial-advertise-peer-urls", AdvertisePeerUrls)
@@ -105,11 +109,12 @@ internal sealed class MemberConfig
             ?? (LacksAdvertise && !_fromFile
                 ? "--advertise-client-urls is required when --listen-client-urls is set explicitly" : null)
             ?? (_values["auto-compaction-mode"].Text is "periodic" or "revision" or "" ? null
-                : $"unknown auto-compaction-mode {GoText.Quote(_values["auto-compaction-mode"].Text)}");
+                : $"unknown auto-compaction-mode {GoQuote.Text(_values["auto-compaction-mode"].Text)}");
     }
 
     /// <summary>What the member is told; the named cluster must have been parsed.</summary>
-    public ServerOptions ToServerOptions(IReadOnlyDictionary<string, IReadOnlyList<string>> initialCluster) => new()
+    public ServerOptions ToServerOptions(IReadOnlyDictionary<string, IReadOnlyList<string>> initialCluster) =>
+        new()
     {
         Name = Name,
         DataDir = DataDir,
@@ -122,7 +127,8 @@ internal sealed class MemberConfig
         TickMillis = Int("heartbeat-interval"),
         ElectionMillis = Int("election-timeout"),
         PreVote = _values["pre-vote"].IsTrue,
-        SnapshotCount = _values["snapshot-count"].Number == 0 ? 100_000 : (ulong)_values["snapshot-count"].Number,
+        SnapshotCount = _values["snapshot-count"].Number == 0 ? 100_000
+            : (ulong)_values["snapshot-count"].Number,
         SnapshotCatchupEntries = (ulong)_values["experimental-snapshot-catchup-entries"].Number,
         MaxWals = Int("max-wals"),
         MaxSnapshots = Int("max-snapshots"),
@@ -132,7 +138,8 @@ internal sealed class MemberConfig
         BackendBatchMillis = Millis("backend-batch-interval", 0),
         BackendBatchLimit = Math.Max(0, Int("backend-batch-limit")),
         UnsafeNoFsync = _values["unsafe-no-fsync"].IsTrue,
-        CompactionBatchLimit = Int("experimental-compaction-batch-limit") is var batch && batch > 0 ? batch : 1000,
+        CompactionBatchLimit = Int("experimental-compaction-batch-limit") is var batch && batch > 0
+            ? batch : 1000,
         CompactionSleepMillis = Millis("experimental-compaction-sleep-interval", 10),
         WatchProgressNotifyMillis = Millis("experimental-watch-progress-notify-interval", 600_000),
     };
@@ -166,7 +173,7 @@ internal sealed class MemberConfig
         {
             if (UrlList.AdvertiseProblem(url) is { } problem)
             {
-                return $"{flag} {GoText.Quote(url)} must be \"host:port\" ({problem})";
+                return $"{flag} {GoQuote.Text(url)} must be \"host:port\" ({problem})";
             }
         }
 
@@ -181,7 +188,8 @@ internal sealed class MemberConfig
             methods += _values.IsSet(name) && _values[name].Text.Length > 0 ? 1 : 0;
         }
 
-        return methods > 1 ? "multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", " +
+        return methods > 1
+            ? "multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", " +
             "\"discovery\" or \"discovery-srv\"" : null;
     }
 
@@ -192,9 +200,11 @@ internal sealed class MemberConfig
         return tick == 0 ? "--heartbeat-interval must be >0 (set to 0ms)"
             : election == 0 ? "--election-timeout must be >0 (set to 0ms)"
             : 5 * tick > election ? string.Create(CultureInfo.InvariantCulture,
-                $"--election-timeout[{election}ms] should be at least as 5 times as --heartbeat-interval[{tick}ms]")
+                $"--election-timeout[{election}ms] should be at least as 5 times as " +
+                $"--heartbeat-interval[{tick}ms]")
             : election > ElectionMillisMax ? string.Create(CultureInfo.InvariantCulture,
-                $"--election-timeout[{election}ms] is too long, and should be set less than {ElectionMillisMax}ms")
+                $"--election-timeout[{election}ms] is too long, and should be set less than " +
+                $"{ElectionMillisMax}ms")
             : null;
     }
 }

@@ -1,4 +1,6 @@
-// URL lists (spec server-config §4): what is a URL, the error texts, sorting, which hosts may be listened on. Pure.
+// URL lists (spec server-config §4): what is a URL, the error texts, sorting, which hosts may be listened on.
+// Pure.
+using EtcdAot.Observe;
 using EtcdAot.Sys;
 
 namespace EtcdAot.Cmd.Etcd.Flags;
@@ -69,7 +71,8 @@ internal static class UrlList
     /// <summary>Null when a listener can be bound there, else the text.</summary>
     public static string? BindProblem(string url)
     {
-        if (IsUnix(url) || !NetworkAddress.TrySplitHostPort(Address(url), out string host, out _) || host == "localhost")
+        if (IsUnix(url) || !NetworkAddress.TrySplitHostPort(Address(url), out string host, out _)
+            || host == "localhost")
         {
             return null;
         }
@@ -89,12 +92,12 @@ internal static class UrlList
         string rest = scheme > 0 ? url[(scheme + 1)..] : url;
         if (scheme < 0)
         {
-            return $"parse {GoText.Quote(url)}: missing protocol scheme";
+            return $"parse {GoQuote.Text(url)}: missing protocol scheme";
         }
 
         if (scheme == 0 && !url.StartsWith('/') && url.Split('/')[0].Contains(':', StringComparison.Ordinal))
         {
-            return $"parse {GoText.Quote(url)}: first path segment in URL cannot contain colon";
+            return $"parse {GoQuote.Text(url)}: first path segment in URL cannot contain colon";
         }
 
         string name = scheme > 0 ? url[..scheme].ToLowerInvariant() : "";
@@ -114,7 +117,7 @@ internal static class UrlList
         int colon = host.LastIndexOf(':');
         if (colon >= 0 && !host[(colon + 1)..].All(char.IsAsciiDigit) && !host.EndsWith(']'))
         {
-            return $"parse {GoText.Quote(url)}: invalid port {GoText.Quote(host[colon..])} after host";
+            return $"parse {GoQuote.Text(url)}: invalid port {GoQuote.Text(host[colon..])} after host";
         }
 
         return !NetworkAddress.TrySplitHostPort(host, out _, out _)

@@ -2,6 +2,7 @@
 // nothing fits. The rules are cobra's, because its answers are etcdctl's contract (etcdctl §3). Pure but for
 // its two outputs.
 using EtcdAot.Cmd.Etcdctl.Flags;
+using EtcdAot.Observe;
 
 namespace EtcdAot.Cmd.Etcdctl.Commands;
 

@@ -1,8 +1,8 @@
 // endpoint health, status, hashkv: each endpoint is asked on its own (etcdctl §13).
 using System.Diagnostics;
 using EtcdAot.Client;
-using EtcdAot.Cmd.Etcdctl.Flags;
 using EtcdAot.Cmd.Etcdctl.Printing;
+using EtcdAot.Observe;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
 using Grpc.Core;
@@ -30,8 +30,8 @@ internal static class EndpointCommands
             {
                 Use = "status",
                 Brief = "Show version, size and raft state of each endpoint",
-                Long = "The simple format prints one line for each endpoint: endpoint, ID, version, database size, is " +
-                    "leader, is learner,\nraft term, raft index, raft applied index, errors.",
+                Long = "The simple format prints one line for each endpoint: endpoint, ID, " +
+                    "version, database size, is leader, is learner,\nraft term, raft index, raft applied index, errors.",
                 Run = RunStatus,
             },
             new Command
@@ -91,7 +91,7 @@ internal static class EndpointCommands
             error = text == "etcdserver: permission denied" ? "" : text;
         }
 
-        string took = GoNumber.Duration((long)Stopwatch.GetElapsedTime(start).TotalNanoseconds);
+        string took = GoDuration.Text((long)Stopwatch.GetElapsedTime(start).TotalNanoseconds);
         if (error.Length == 0)
         {
             error = AlarmsOf(client, limit);

@@ -2,6 +2,7 @@
 // txn). Everything on them comes from the command table. Pure.
 using System.Text;
 using EtcdAot.Cmd.Etcdctl.Flags;
+using EtcdAot.Observe;
 
 namespace EtcdAot.Cmd.Etcdctl.Commands;
 

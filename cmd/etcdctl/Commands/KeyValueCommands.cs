@@ -1,7 +1,7 @@
 // get, put, del, compaction (etcdctl §13). The first three make requests for txn as well. Each checks
 // arguments first, then sets up the client, then asks.
-using EtcdAot.Cmd.Etcdctl.Flags;
 using EtcdAot.Cmd.Etcdctl.Printing;
+using EtcdAot.Observe;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
 using static EtcdAot.Cmd.Etcdctl.Commands.CommandTable;

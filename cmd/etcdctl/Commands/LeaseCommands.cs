@@ -1,5 +1,5 @@
 // lease grant, revoke, timetolive, list, keep-alive (etcdctl §13). Only grant and revoke have a time limit.
-using EtcdAot.Cmd.Etcdctl.Flags;
+using EtcdAot.Observe;
 using EtcdAot.Wire.Etcdserverpb;
 using Grpc.Core;
 using static EtcdAot.Cmd.Etcdctl.Commands.CommandTable;

@@ -16,8 +16,8 @@ internal static class MemberCommands
             {
                 Use = "list",
                 Brief = "Show all members",
-                Long = "The simple format prints one line for each member: ID, status, name, peer addresses, client " +
-                    "addresses, is learner.",
+                Long = "The simple format prints one line for each member: ID, status, name, " +
+                    "peer addresses, client addresses, is learner.",
                 Run = RunList,
             },
         ],

@@ -1,8 +1,8 @@
 // Commands that work on files of a member that is not running (etcdctl §13, §14): their work is done by the
 // core.
 using EtcdAot.Bolt;
-using EtcdAot.Cmd.Etcdctl.Flags;
 using EtcdAot.Cmd.Etcdctl.Printing;
+using EtcdAot.Observe;
 using EtcdAot.Server.Offline;
 using EtcdAot.Sys;
 
@@ -19,7 +19,8 @@ internal static class OfflineCommands
     {
         Use = "status <filename>",
         Brief = "[deprecated] Show hash, revision and size of a snapshot file",
-        Long = "The simple format prints hash, revision, total keys, total size.\n\nMoved to 'etcdutl snapshot status ...'",
+        Long = "The simple format prints hash, revision, total keys, total size.\n\n" +
+            "Moved to 'etcdutl snapshot status ...'",
         Run = call =>
         {
             call.Terminal.Error.Line("Deprecated: Use `etcdutl snapshot status` instead.\n");
@@ -96,13 +97,14 @@ internal static class OfflineCommands
         string diffInUse = after is null ? ""
             : $"\"current-db-size-in-use-bytes-diff\": {now.InUse - before.InUse}, ";
         string took = after is null ? ""
-            : ", \"took\": \"" + GoNumber.Duration(now.Nanos - before.Nanos) + "\"";
+            : ", \"took\": \"" + GoDuration.Text(now.Nanos - before.Nanos) + "\"";
         (string caller, string message) = after is null
             ? ("backend/backend.go:517", "defragmenting")
             : ("backend/backend.go:579", "finished defragmenting directory");
         ClientLog.Console(terminal.Error, caller, message,
             $"{{\"path\": {GoQuote.Text(file)}, {diff}\"current-db-size-bytes\": {now.Bytes}, " +
-            $"\"current-db-size\": \"{Rows.Size(now.Bytes)}\", {diffInUse}\"current-db-size-in-use-bytes\": {now.InUse}, " +
+            $"\"current-db-size\": \"{Rows.Size(now.Bytes)}\", {diffInUse}" +
+            $"\"current-db-size-in-use-bytes\": {now.InUse}, " +
             $"\"current-db-size-in-use\": \"{Rows.Size(now.InUse)}\"{took}}}");
     }
 

@@ -115,7 +115,8 @@ internal static class RestoreCommand
             ClientLog.Console(error, $"{Caller}:356", "bumping latest revision",
                 $"{{\"latest-revision\": {result.LatestRevision}, \"bump-amount\": {request.BumpRevision}, " +
                 $"\"new-latest-revision\": {bumped}}}");
-            ClientLog.Console(error, $"{Caller}:373", "marking revision compacted", $"{{\"revision\": {bumped}}}");
+            ClientLog.Console(error, $"{Caller}:373", "marking revision compacted",
+                $"{{\"revision\": {bumped}}}");
         }
 
         foreach (Member member in result.Cluster!.Members)

@@ -1,6 +1,6 @@
 // One comparison of a transaction: TARGET("KEY") OP "VALUE" (etcdctl §13). Pure.
 using System.Text;
-using EtcdAot.Cmd.Etcdctl.Flags;
+using EtcdAot.Observe;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
 

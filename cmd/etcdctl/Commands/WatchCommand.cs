@@ -1,6 +1,7 @@
 // watch: prints changes until it is ended, or runs a command for each event; with -i, watches are read from
 // standard input (etcdctl §13). No time limit.
 using EtcdAot.Cmd.Etcdctl.Flags;
+using EtcdAot.Observe;
 using EtcdAot.Wire.Etcdserverpb;
 using EtcdAot.Wire.Mvccpb;
 using static EtcdAot.Cmd.Etcdctl.Commands.CommandTable;

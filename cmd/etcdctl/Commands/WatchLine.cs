@@ -1,5 +1,6 @@
 // What a watch command line asks for: key, range end, start and the command behind "--" (etcdctl §13). Pure.
 using EtcdAot.Cmd.Etcdctl.Flags;
+using EtcdAot.Observe;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
 

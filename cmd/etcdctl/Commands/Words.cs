@@ -1,7 +1,7 @@
 // Splits a line of txn or watch -i into words (etcdctl §13): blanks separate, "…" is unquoted with escapes,
 // '…' is raw, a quote inside a word is ordinary, an unclosed quote is dropped. Pure.
 using System.Text;
-using EtcdAot.Cmd.Etcdctl.Flags;
+using EtcdAot.Observe;
 
 namespace EtcdAot.Cmd.Etcdctl.Commands;
 

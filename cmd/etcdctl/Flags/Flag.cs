@@ -1,6 +1,7 @@
 // One option of a command: what the table says of it and what a command line made of it. Not shared between
 // threads.
 using System.Text;
+using EtcdAot.Observe;
 
 namespace EtcdAot.Cmd.Etcdctl.Flags;
 
@@ -64,7 +65,7 @@ internal sealed class Flag
         FlagKind.Bool => _bool ? "true" : "false",
         FlagKind.Int => $"{_number}",
         FlagKind.Uint => $"{_unsigned}",
-        FlagKind.Duration => GoNumber.Duration(_number),
+        FlagKind.Duration => GoDuration.Text(_number),
         FlagKind.List => $"[{string.Join(',', _list)}]",
         _ => Text,
     };
@@ -88,7 +89,7 @@ internal sealed class Flag
                 _unsigned = bad is null ? unsigned : _unsigned;
                 break;
             case FlagKind.Duration:
-                bad = GoNumber.ParseDuration(text, out long nanos);
+                bad = GoDuration.Parse(text, out long nanos);
                 _number = bad is null ? nanos : _number;
                 break;
             case FlagKind.List:
@@ -131,7 +132,7 @@ internal sealed class Flag
 
                 if (at >= line.Length)
                 {
-                    return $"parse error on line 1, column {line.Length + 1}: extraneous or missing \" in quoted-field";
+                    return BrokenCsv(line.Length + 1);
                 }
 
                 at++;
@@ -152,8 +153,11 @@ internal sealed class Flag
 
             if (line[at++] != ',')
             {
-                return $"parse error on line 1, column {at}: extraneous or missing \" in quoted-field";
+                return BrokenCsv(at);
             }
         }
     }
+
+    private static string BrokenCsv(int column) =>
+        $"parse error on line 1, column {column}: extraneous or missing \" in quoted-field";
 }

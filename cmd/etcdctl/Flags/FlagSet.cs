@@ -3,6 +3,8 @@
 // no Go integers and durations, POSIX rules for "--") differs from the contract in every error text, and a
 // parser whose every message is replaced is larger than these two hundred lines. The rules are those of
 // etcdctl §3. Not shared between threads.
+using EtcdAot.Observe;
+
 namespace EtcdAot.Cmd.Etcdctl.Flags;
 
 /// <summary>Options by name, with the words of a parsed line.</summary>

@@ -1,6 +1,6 @@
 // "Name" : value lines (etcdctl §10, §11). One thread at a time.
 using System.Globalization;
-using EtcdAot.Cmd.Etcdctl.Flags;
+using EtcdAot.Observe;
 using EtcdAot.Wire.Etcdserverpb;
 using EtcdAot.Wire.Mvccpb;
 using Google.Protobuf;

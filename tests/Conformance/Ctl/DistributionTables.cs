@@ -1,5 +1,6 @@
-// The tables of the distribution's build of 3.5.30. It is linked with a newer table library than upstream 3.5.33,
-// whose tables were recorded: lines are drawn with box characters, and cells over 30 columns are not wrapped.
+// The tables of the distribution's build of 3.5.30. It is linked with a newer table library than upstream
+// 3.5.33, whose tables were recorded: lines are drawn with box characters, and cells over 30 columns are not
+// wrapped.
 using System.Text;
 
 namespace EtcdAot.Tests.Conformance.Ctl;
@@ -13,8 +14,8 @@ internal static class DistributionTables
         "core:10", "core:18", "core:23", "core:28", "core:426", "alarm:20", "alarm:25",
     };
 
-    /// <summary>What the distribution's build prints in place of the recorded <paramref name="text"/>. Widths are not
-    /// computed again: the normaliser takes them out.</summary>
+    /// <summary>What the distribution's build prints in place of the recorded <paramref name="text"/>. Widths
+    /// are not computed again: the normaliser takes them out.</summary>
     public static string Expected(GoldenRow row, string text)
     {
         if (!Rows.Contains(row.Name))

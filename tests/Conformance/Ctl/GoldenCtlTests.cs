@@ -1,10 +1,10 @@
 namespace EtcdAot.Tests.Conformance.Ctl;
 
-/// <summary>Goal: our etcdctl answers recorded command lines as the original does, on a real server and on ours, and the
-/// original's etcdctl finds nothing else on our server: exit code, stdout, stderr with its log lines.
-/// Method: the rows of the golden file are run in order against a fresh server.
-/// GOLDEN=set or GOLDEN=set:first-last judges only those rows; earlier ones of the set still run.
-/// ETCDCTL and ETCD_AOT name other programs than those in bin.</summary>
+/// <summary>Goal: our etcdctl answers recorded command lines as the original does, on a real server and on
+/// ours, and the original's etcdctl finds nothing else on our server: exit code, stdout, stderr with its log
+/// lines. Method: the rows of the golden file are run in order against a fresh server. GOLDEN=set or
+/// GOLDEN=set:first-last judges only those rows; earlier ones of the set still run. ETCDCTL and ETCD_AOT name
+/// other programs than those in bin.</summary>
 public class GoldenCtlTests(ITestOutputHelper output)
 {
     [Theory]
@@ -20,7 +20,8 @@ public class GoldenCtlTests(ITestOutputHelper output)
         using var names = new NameServer();
         if (names.Problem is string problem)
         {
-            Print($"golden ctl: the system's name server is asked instead of the test's own, because {problem}");
+            Print(
+                $"golden ctl: the system's name server is asked, not the test's own, because {problem}");
         }
 
         Parallel.ForEach(
@@ -93,7 +94,8 @@ public class GoldenCtlTests(ITestOutputHelper output)
                 else
                 {
                     Faults.Add(
-                        $"{row.Name}: etcdctl {string.Join(' ', row.Args)}\n  {string.Join("\n  ", differences)}\n" +
+                        $"{row.Name}: etcdctl {string.Join(' ', row.Args)}\n  " +
+                        $"{string.Join("\n  ", differences)}\n" +
                         $"  again: GOLDEN={row.Name} dotnet run --project tests/Conformance -- " +
                         "-class EtcdAot.Tests.Conformance.Ctl.GoldenCtlTests");
                 }

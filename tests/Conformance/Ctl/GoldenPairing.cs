@@ -4,8 +4,8 @@ namespace EtcdAot.Tests.Conformance.Ctl;
 /// <summary>A client and a server, the sets that are run on them, and the rows that may differ.</summary>
 /// <param name="Client">Path of etcdctl.</param>
 /// <param name="Server">Path of etcd.</param>
-/// <param name="IsDistribution">The client is the distribution's build of 3.5.30: it crashes where the recording says
-/// so, and draws its own tables.</param>
+/// <param name="IsDistribution">The client is the distribution's build of 3.5.30: it crashes where the
+/// recording says so, and draws its own tables.</param>
 /// <param name="Sets">Names of sets of the golden file.</param>
 /// <param name="Exceptions">Rows that may differ, each with its reason; at most one in a hundred.</param>
 internal sealed record GoldenPairing(

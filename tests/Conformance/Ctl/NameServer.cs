@@ -1,5 +1,6 @@
-// The name server that the recordings ask for: it answers every question with "no such name". A client sees it in
-// a mount namespace of its own, where another resolv.conf lies over the system's. One thread, ended by Dispose.
+// The name server that the recordings ask for: it answers every question with "no such name". A client sees
+// it in a mount namespace of its own, where another resolv.conf lies over the system's. One thread, ended by
+// Dispose.
 using System.Net;
 using System.Net.Sockets;
 
@@ -36,7 +37,8 @@ internal sealed class NameServer : IDisposable
         ToolResult trial = ToolProcess.Run(wrapper[0], [.. wrapper[1..], "true"]);
         if (trial.Exit != 0)
         {
-            Problem = "a mount namespace cannot be made: " + System.Text.Encoding.UTF8.GetString(trial.Error).Trim();
+            Problem = "a mount namespace cannot be made: " +
+                System.Text.Encoding.UTF8.GetString(trial.Error).Trim();
             Address = SystemResolver() + ":53";
             return;
         }

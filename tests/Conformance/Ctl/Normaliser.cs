@@ -28,8 +28,8 @@ internal static class Normaliser
         Rule(@"remaining\(-?\d+s\)", "remaining(N)"),
         Rule(@"""ttl"":\d+,""granted", @"""ttl"":N,""granted"),
         Rule(@"""TTL"" : -?\d+(?=\n""GrantedTTL)", @"""TTL"" : N"),
-        Rule(@"""(raft_term|raftIndex|raftTerm|raftAppliedIndex|dbSize|dbSizeInUse|dbSizeQuota|hash|totalSize|totalKey)"":\d+",
-            @"""$1"":N"),
+        Rule(@"""(raft_term|raftIndex|raftTerm|raftAppliedIndex)"":\d+", @"""$1"":N"),
+        Rule(@"""(dbSize|dbSizeInUse|dbSizeQuota|hash|totalSize|totalKey)"":\d+", @"""$1"":N"),
         Rule(@"""(RaftTerm|RaftIndex|RaftAppliedIndex|DBSize|Hash|Size|Keys)"" : \d+", @"""$1"" : N"),
         Rule(@"\b\d+(\.\d)? (B|kB|MB)\b", "Z"),
         Rule(@"(?m), (true|false), (true|false), \d+, \d+, \d+, ", ", $1, $2, N, N, N, "),
@@ -40,7 +40,8 @@ internal static class Normaliser
     ];
 
     private static readonly Regex Cell = new(@"(?<=[│|] )([0-9a-f]{6,8}|\d+)(?= [│|])");
-    private static readonly Regex TransportLog = new("(?<=ETCDCTL_WRITE_OUT=[^\n]*\n)(?!\\{\"level\"|Error:)[^\n]*\n");
+    private static readonly Regex TransportLog = new(
+        "(?<=ETCDCTL_WRITE_OUT=[^\n]*\n)(?!\\{\"level\"|Error:)[^\n]*\n");
     private static readonly Regex Heading = new("^[A-Z][A-Z ]+:$");
 
     /// <summary>The comparable form of <paramref name="text"/>.</summary>
@@ -52,10 +53,9 @@ internal static class Normaliser
         }
 
         text = Regex.Replace(text, @"attached keys\(\[(.*?)\]\)",
-            m => $"attached keys([{string.Join(' ', m.Groups[1].Value.Split(' ').Order(StringComparer.Ordinal))}])");
+            m => $"attached keys([{Ordered(m.Groups[1].Value, ' ')}])");
         text = Regex.Replace(text, @"(""keys"":\[)([^\]]*)",
-            m => m.Groups[1].Value + string.Join(',',
-                m.Groups[2].Value.Split(',').Order(StringComparer.Ordinal)));
+            m => m.Groups[1].Value + Ordered(m.Groups[2].Value, ','));
         string[] lines = text.Split('\n');
         if (lines.Any(l => l.Length > 1 && l[0] is '│' or '|' && l[^1] is '│' or '|'))
         {
@@ -65,7 +65,8 @@ internal static class Normaliser
         return string.Join('\n', lines);
     }
 
-    /// <summary>Without the transport's own log lines, which --debug shows behind the list of flags.</summary>
+    /// <summary>Without the transport's own log lines, which --debug shows behind the list of
+    /// flags.</summary>
     public static string WithoutTransportLog(string text) => TransportLog.Replace(text, "");
 
     /// <summary>Each run of equal lines once, for outputs without end.</summary>
@@ -159,6 +160,9 @@ internal static class Normaliser
 
         return string.Join('\n', kept);
     }
+
+    private static string Ordered(string items, char separator) =>
+        string.Join(separator, items.Split(separator).Order(StringComparer.Ordinal));
 
     private static string Cells(string line) => Cell.Replace(Regex.Replace(line, @"\s+", " "), "N");
 

@@ -1,8 +1,8 @@
 using System.Text;
 using CsCheck;
-using EtcdAot.Cmd.Etcdctl.Flags;
+using EtcdAot.Observe;
 
-namespace EtcdAot.Tests.Unit.Etcdctl;
+namespace EtcdAot.Tests.Unit.Observe;
 
 /// <summary>Goal: numbers, durations and quotes read and write as Go's do, errors included. The texts are
 /// from recorded runs of the original.</summary>
@@ -46,9 +46,49 @@ public class GoTextTests
     [InlineData("1x", "time: unknown unit \"x\" in duration \"1x\"")]
     [InlineData("9999999h", "time: invalid duration \"9999999h\"")]
     [InlineData("9000000000000000000h", "time: invalid duration \"9000000000000000000h\"")]
+    [InlineData(".s", "time: invalid duration \".s\"")]
+    [InlineData("1.2.3s", "time: invalid duration \"1.2.3s\"")]
+    [InlineData("-", "time: invalid duration \"-\"")]
+    [InlineData("1m2", "time: missing unit in duration \"1m2\"")]
     public void BadDurationsNameTheirFault(string text, string expected)
     {
-        Assert.Equal(expected, GoNumber.ParseDuration(text, out _));
+        Assert.Equal(expected, GoDuration.Parse(text, out _));
+    }
+
+    [Theory]
+    [InlineData("0", 0)]
+    [InlineData("-0", 0)]
+    [InlineData("1m30s", 90_000_000_000)]
+    [InlineData("+1.5h", 5_400_000_000_000)]
+    [InlineData("-.5µs", -500)]
+    [InlineData("1h1ns", 3_600_000_000_001)]
+    public void GoodDurationsAreRead(string text, long expected)
+    {
+        Assert.Null(GoDuration.Parse(text, out long nanos));
+        Assert.Equal(expected, nanos);
+    }
+
+    [Theory]
+    [InlineData("4294967295", 32, null)]
+    [InlineData("4294967296", 32, "strconv.ParseUint: parsing \"4294967296\": value out of range")]
+    [InlineData("18446744073709551615", 64, null)]
+    [InlineData("18446744073709551616", 64, "strconv.ParseUint: parsing \"18446744073709551616\": value out of range")]
+    [InlineData("-1", 64, "strconv.ParseUint: parsing \"-1\": invalid syntax")]
+    [InlineData("+1", 64, "strconv.ParseUint: parsing \"+1\": invalid syntax")]
+    public void UnsignedIntegersKnowTheirWidth(string text, int bits, string? expected)
+    {
+        Assert.Equal(expected, GoNumber.ParseUint(text, 10, out ulong value, bits));
+        Assert.Equal(expected is null ? ulong.Parse(text) : 0, value);
+    }
+
+    [Theory]
+    [InlineData("T", true, null)]
+    [InlineData("False", false, null)]
+    [InlineData("yes", false, "strconv.ParseBool: parsing \"yes\": invalid syntax")]
+    public void BoolsAreReadAsGoDoes(string text, bool expected, string? error)
+    {
+        Assert.Equal(error, GoNumber.ParseBool(text, out bool value));
+        Assert.Equal(expected, value);
     }
 
     [Theory]
@@ -59,9 +99,11 @@ public class GoTextTests
     [InlineData(1_000_584_301, "1.000584301s")]
     [InlineData(90_000_000_000, "1m30s")]
     [InlineData(3_600_000_000_000, "1h0m0s")]
+    [InlineData(-1_500_000_000, "-1.5s")]
+    [InlineData(long.MinValue, "-2562047h47m16.854775808s")]
     public void DurationsAreWrittenAsGoDoes(long nanos, string expected)
     {
-        Assert.Equal(expected, GoNumber.Duration(nanos));
+        Assert.Equal(expected, GoDuration.Text(nanos));
     }
 
     [Fact]
@@ -70,7 +112,7 @@ public class GoTextTests
         Gen.Long[-1_000_000_000_000_000, 1_000_000_000_000_000].Sample(
             nanos =>
             {
-                Assert.Null(GoNumber.ParseDuration(GoNumber.Duration(nanos), out long again));
+                Assert.Null(GoDuration.Parse(GoDuration.Text(nanos), out long again));
                 return again == nanos;
             },
             iter: 2000,
@@ -100,6 +142,12 @@ public class GoTextTests
             },
             iter: 2000,
             seed: "0000KVMrP1s3");
+    }
+
+    [Fact]
+    public void BytesThatAreNoUtf8AreQuotedOneByOne()
+    {
+        Assert.Equal("\"a\\\"\\n\\x01\\xff\"", GoQuote.Bytes([(byte)'a', (byte)'"', (byte)'\n', 1, 0xff]));
     }
 
     [Theory]

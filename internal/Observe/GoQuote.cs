@@ -1,12 +1,12 @@
-// Go's quoted strings (%q): written for the "fields" output and for error texts, read in txn and watch -i.
-// Works on bytes, because keys and values need not be UTF-8. Pure.
+// Go's quoted strings (%q): written for error texts, log fields and the "fields" output, read in txn and watch -i.
+// Works on bytes, because keys and values need not be UTF-8. Stateless; any thread.
 using System.Globalization;
 using System.Text;
 
-namespace EtcdAot.Cmd.Etcdctl.Flags;
+namespace EtcdAot.Observe;
 
 /// <summary>Quoting and unquoting as strconv.Quote and strconv.Unquote do it (etcdctl §10).</summary>
-internal static class GoQuote
+public static class GoQuote
 {
     /// <summary><paramref name="text"/> in Go quotes.</summary>
     public static string Text(string text) => Bytes(Encoding.UTF8.GetBytes(text));
@@ -169,7 +169,7 @@ internal static class GoQuote
             _ => (0, 0, 0),
         };
         if (digits == 0 || at + skip + digits > text.Length ||
-            GoNumber.ParseUint(text.Slice(at + skip, digits).ToString(), radix, out ulong code) is not null)
+            GoNumber.ReadUint(text.Slice(at + skip, digits).ToString(), radix, out ulong code) != NumberFault.None)
         {
             return false;
         }
