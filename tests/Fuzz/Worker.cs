@@ -48,6 +48,7 @@ internal sealed class Worker(RunOptions options, CurrentInput? current)
         }
 
         Mutate(target, index);
+        (target as IDisposable)?.Dispose();
         if (_accepted == 0 || _refused == 0)
         {
             Tell(target, [], $"toothless: {_accepted} inputs accepted, {_refused} refused");
@@ -60,6 +61,7 @@ internal sealed class Worker(RunOptions options, CurrentInput? current)
     public bool Repeat(FuzzTarget target, byte[] input)
     {
         string? outcome = Feed(target, 0, input);
+        (target as IDisposable)?.Dispose();
         Console.WriteLine(outcome is null ? "a finding" : "no finding: " + outcome);
         return outcome is not null;
     }

@@ -1,10 +1,8 @@
 // Every method of a client port, over a whole member on files of its own: any bytes as requests, in any order.
 using System.Buffers.Binary;
 using System.Text;
-using EtcdAot.Grpc;
 using EtcdAot.Http;
 using EtcdAot.Net;
-using EtcdAot.Wire;
 using Google.Protobuf;
 using Rpc = EtcdAot.Wire.Etcdserverpb;
 
@@ -13,7 +11,7 @@ namespace EtcdAot.Tests.Fuzz.Targets;
 /// <summary>Input: {method 1, flags 1, length 2, message}… Flags: 1 the message brings its own gRPC frame, 2 single bytes,
 /// 4 the client goes away, 8 two seconds pass. One member serves many inputs; what repeats a finding is all of them since
 /// the member was made, which is an input of the same form.</summary>
-internal sealed class ApiTarget : FuzzTarget
+internal sealed class ApiTarget : FuzzTarget, IDisposable
 {
     private const int InputsPerMember = 400;
     private const int HistoryMax = 3 << 20;
@@ -94,6 +92,12 @@ internal sealed class ApiTarget : FuzzTarget
     }
 
     public override byte[] Repeatable(byte[] input) => [.. _history];
+
+    public void Dispose()
+    {
+        _member?.Dispose();
+        _member = null;
+    }
 
     public override void StartAfresh()
     {

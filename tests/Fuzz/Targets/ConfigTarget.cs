@@ -2,7 +2,6 @@
 using System.Text;
 using EtcdAot.Cmd.Etcd.Flags;
 using EtcdAot.Observe;
-using EtcdAot.Sys;
 
 namespace EtcdAot.Tests.Fuzz.Targets;
 

@@ -1,9 +1,7 @@
 // A member's start over a data directory in which records of db and log are anything: it refuses with a sentence, or runs.
-using System.Text;
 using EtcdAot.Backend;
 using EtcdAot.Bolt;
 using EtcdAot.Observe;
-using EtcdAot.Server;
 using EtcdAot.Sys;
 using EtcdAot.Wal;
 using EtcdAot.Wire;

@@ -57,6 +57,33 @@ public sealed class MemberStartTests : IDisposable, ILogSink
         Assert.Contains("was begun for member 1 of cluster 2 and holds nothing", failure.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("12010a", "cannot be read")] // field 2 and no method: neither a v2 request nor one of v3
+    [InlineData("2202ffff", "cannot be read")] // a put whose message is cut
+    [InlineData("3203120142", "cannot be read")] // a transaction whose operation is cut
+    public void EntriesThatCannotBeAppliedEndTheStartWithASentence(string entry, string expected)
+    {
+        Assert.Null(RunToReady(out _));
+        AppendToLog(Convert.FromHexString(entry));
+        StartFailure failure = RunToReady(out _)!;
+        Assert.Contains(expected, failure.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ATransactionTooDeepForTheStackEndsTheStartWithASentence()
+    {
+        Assert.Null(RunToReady(out _));
+        byte[] message = [];
+        for (int level = 0; level < 5000; level++)
+        {
+            message = Wrapped(2, Wrapped(4, message));
+        }
+
+        AppendToLog(Wrapped((int)RaftOp.Txn, message));
+        StartFailure failure = RunToReady(out _)!;
+        Assert.Contains("cannot be read", failure.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void LostDbIsNeverTakenForAnEmptyOne()
     {
@@ -169,6 +196,27 @@ public sealed class MemberStartTests : IDisposable, ILogSink
             SkipHashCheck = true,
         };
         Assert.Null(new SnapshotRestore(options, SystemRandomness.Instance).Run(request).Error);
+    }
+
+    private static byte[] Wrapped(int field, byte[] message)
+    {
+        byte[] bytes = new byte[ProtoWriter.SizeOfBytes(field, message.Length)];
+        new ProtoWriter(bytes).Bytes(field, message);
+        return bytes;
+    }
+
+    private void AppendToLog(byte[] data)
+    {
+        var options = new WalOptions(LinuxDisk.Instance, SystemClock.Instance, Log.None);
+        Assert.False(WriteAheadLog.Open(options, _options.EffectiveWalDir, new WalSnapshot(0, 0, null),
+            out WriteAheadLog? log, out WalContents? contents).Failed);
+        using var arena = new SlabArena();
+        ulong index = log!.LastIndex + 1;
+        var entry = new EtcdAot.Wire.LogEntry { Term = contents!.State.Term, Index = index, Data = arena.Copy(data) };
+        Assert.False(log.Append(contents.State with { Commit = index }, [entry]).Failed);
+        Assert.False(log.Close().Failed);
+        entry.Data.Release();
+        contents.Dispose();
     }
 
     private StartFailure? RunToReady(out MemberList members)
