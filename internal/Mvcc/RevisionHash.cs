@@ -199,8 +199,9 @@ public sealed class HashKvJob : IDisposable
     {
         job = null;
         cached = null;
-        if (revision > 0 && store.Hashes.TryGet(revision, out CompactionHash known))
+        if (store.Hashes.TryGet(revision, out CompactionHash known))
         {
+            // As in the original, after a compaction at 0 the question for 0 means that one, not the current revision.
             cached = new HashKvResult(known.Hash, known.CompactRevision, revision, view.Revision);
             return MvccStatus.Ok;
         }

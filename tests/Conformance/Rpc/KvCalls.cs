@@ -18,7 +18,7 @@ internal sealed class KvCalls(Lockstep pair, Dice dice, long[] leases)
             < 35 => (RawMethods.Range, Range()),
             < 58 => (RawMethods.Put, Put()),
             < 67 => (RawMethods.DeleteRange, DeleteRange()),
-            < 97 => (RawMethods.Txn, Txn(0)),
+            < 97 => (RawMethods.Txn, LeftOut.Defuse(Txn(0))),
             _ => (RawMethods.Compact, Compaction()),
         };
     }
@@ -28,7 +28,7 @@ internal sealed class KvCalls(Lockstep pair, Dice dice, long[] leases)
     {
         < 5 => (RawMethods.Put, Put()),
         < 7 => (RawMethods.DeleteRange, DeleteRange()),
-        _ => (RawMethods.Txn, Txn(1)),
+        _ => (RawMethods.Txn, LeftOut.Defuse(Txn(1))),
     };
 
     public void Random(int calls)

@@ -144,6 +144,29 @@ internal sealed class MaintenanceCalls(Lockstep pair, Dice dice, KvCalls kv)
             using var stream = new StreamPair(pair, RawMethods.HealthWatch);
             stream.Ask(new HealthCheckRequest { Service = service }, 1);
         }
+
+        // Server streams have other words for what does not decode; health has a decoder of its own.
+        foreach (RawMethod method in new[] { RawMethods.HealthWatch, RawMethods.HealthCheck, RawMethods.Snapshot })
+        {
+            foreach (string hex in new[]
+            {
+                "0001", "80", "bc3e", "bb3e0801", "be3e", "ba3e7f01", method == RawMethods.Snapshot ? "0c" : "0a01ff",
+            })
+            {
+                using var stream = new StreamPair(pair, method);
+                stream.Ask(Convert.FromHexString(hex), hex, 0);
+            }
+        }
+
+        foreach (string hex in new[]
+        {
+            "0805", "08ffffffffffffffffff01", "08ffffffffffffffffff02", "0d01020304", "0a016b0a00", "bb3e00010c", "bb3ebc3e",
+            "f8ffffff0f00", "f8ffffff7f00", "a0800001",
+        })
+        {
+            pair.Odd(RawMethods.HealthCheck, Convert.FromHexString(hex), "two decoders");
+            pair.Odd(RawMethods.Status, Convert.FromHexString(hex), "two decoders");
+        }
     }
 
     private void WhileAlarmed()

@@ -165,7 +165,26 @@ internal static class LeftOut
     [
         "RangeRequest.sort_target unknown: a real 3.5 server crashes on it",
         "AlarmRequest.action unknown: a real 3.5 server crashes on it, and again at restart",
+        "TxnRequest that deletes to the open end and keeps value or lease of a key in there: so does it on this",
     ];
+
+    /// <summary>Takes from a txn what a real 3.5 server might crash on.</summary>
+    public static TxnRequest Defuse(TxnRequest txn)
+    {
+        if (Ops(txn).Any(static op => op.RequestDeleteRange?.RangeEnd is { Length: 1 } end && end[0] == 0))
+        {
+            foreach (RequestOp op in Ops(txn).Where(static op => op.RequestPut is not null))
+            {
+                op.RequestPut.IgnoreValue = false;
+                op.RequestPut.IgnoreLease = false;
+            }
+        }
+
+        return txn;
+    }
+
+    private static IEnumerable<RequestOp> Ops(TxnRequest txn) => txn.Success.Concat(txn.Failure)
+        .SelectMany(static op => op.RequestTxn is { } nested ? Ops(nested) : [op]);
 
     public static bool UnknownNumber(string message, string field) =>
         (message, field) is ("RangeRequest", "sort_target") or ("AlarmRequest", "action");

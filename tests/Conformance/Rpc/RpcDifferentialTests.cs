@@ -76,7 +76,7 @@ public class RpcDifferentialTests(ITestOutputHelper output)
                 odd.Send(RawMethods.Range, kv.Range);
                 odd.Send(RawMethods.Put, kv.Put);
                 odd.Send(RawMethods.DeleteRange, kv.DeleteRange);
-                odd.Send(RawMethods.Txn, () => kv.Txn(0));
+                odd.Send(RawMethods.Txn, () => LeftOut.Defuse(kv.Txn(0)));
                 odd.Send(RawMethods.Compact, () => new CompactionRequest { Revision = pair.Compacted });
                 odd.Send(RawMethods.LeaseGrant, () => new LeaseGrantRequest { ID = 7001, TTL = 100_000 });
                 pair.RevokeNamed();

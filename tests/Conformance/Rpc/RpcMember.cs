@@ -125,7 +125,7 @@ internal sealed class RpcMember : IDisposable
 
     /// <summary>The last lines of its log.</summary>
     public string LogTail() =>
-        File.Exists(LogFile) ? string.Join('\n', File.ReadLines(LogFile).TakeLast(15)) : "(no log)";
+        File.Exists(LogFile) ? string.Join('\n', File.ReadLines(LogFile).TakeLast(40)) : "(no log)";
 
     /// <summary>Gives a lease that the server named a common name.</summary>
     public void NameLease(long id, string name) => (_leases[id], LastNamed) = (name, id);
@@ -156,7 +156,19 @@ internal sealed class RpcMember : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private string Page(string path) => _http.GetStringAsync(_client + path).GetAwaiter().GetResult();
+    private string Page(string path)
+    {
+        try
+        {
+            return _http.GetStringAsync(_client + path).GetAwaiter().GetResult();
+        }
+        catch (HttpRequestException e)
+        {
+            _process.WaitForExit(TimeSpan.FromSeconds(1));
+            string end = _process.HasExited ? $"ended with {_process.ExitCode}" : "runs";
+            throw new InvalidOperationException($"{Name} ({end}) does not answer {path}:\n{LogTail()}", e);
+        }
+    }
 
     private static CallOptions Options(double minutes = 0.3) =>
         new(deadline: DateTime.UtcNow.AddMinutes(minutes));

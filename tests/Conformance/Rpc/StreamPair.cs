@@ -43,13 +43,19 @@ internal sealed class StreamPair(Lockstep pair, RawMethod method) : IDisposable
     public void Ask(IMessage request, int wanted)
     {
         pair.Table.Count(request);
+        Ask(request.ToByteArray(), request.ToString()!, wanted);
+    }
+
+    /// <summary>The same with bytes of any form.</summary>
+    public void Ask(byte[] bytes, string what, int wanted)
+    {
         foreach (RawStream stream in new[] { _real, _ours })
         {
-            stream.Send(request.ToByteArray());
+            stream.Send(bytes);
             stream.HalfClose();
         }
 
-        Compare(request.ToString()!, wanted);
+        Compare(what, wanted);
     }
 
     /// <summary>The same with bytes in an odd form.</summary>

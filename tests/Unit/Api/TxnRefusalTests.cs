@@ -70,6 +70,45 @@ public sealed class TxnRefusalTests : MemberTests
         Assert.Equal(status, Txn(member, ops));
     }
 
+    // A real 3.5.30 crashes on this, and again at each start: the key is there before the txn and gone within it.
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void WhatIsDeletedCannotBeKept(bool nests, bool onlyAtApply)
+    {
+        Member member = Started();
+        var put = new PutRequest { Key = Bytes("k"), Value = Bytes("v") };
+        var keep = new RequestOp { RequestPut = new PutRequest { Key = Bytes("k"), IgnoreValue = true } };
+        var txn = new TxnRequest();
+        txn.Compare.Add(new Compare
+        {
+            Key = Bytes("k"),
+            Target = Compare.Types.CompareTarget.Version,
+            Result = Compare.Types.CompareResult.Greater,
+        });
+        txn.Success.Add(new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = Bytes("a"), RangeEnd = Bytes("\0") } });
+        txn.Success.Add(nests ? Nested(keep) : keep);
+        Grpc.FakeStream stream = member.Begin("/etcdserverpb.KV/Put", put);
+        if (!onlyAtApply)
+        {
+            member.Settle();
+        }
+
+        stream = member.Begin("/etcdserverpb.KV/Txn", txn);
+        member.Settle();
+        Has("grpc-status=3 grpc-message=etcdserver: key not found", stream.Line);
+        RangeResponse left = member.Call("/etcdserverpb.KV/Range", new RangeRequest { Key = Bytes("k") }, RangeResponse.Parser);
+        Assert.Equal((2L, "v"), (left.Header.Revision, left.Kvs[0].Value.ToStringUtf8()));
+
+        // The other way round it is allowed.
+        txn.Success.Clear();
+        txn.Success.Add(keep);
+        txn.Success.Add(new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = Bytes("a"), RangeEnd = Bytes("\0") } });
+        TxnResponse done = member.Call("/etcdserverpb.KV/Txn", txn, TxnResponse.Parser);
+        Assert.Equal(1, done.Responses[1].ResponseDeleteRange.Deleted);
+    }
+
     private static ByteString Bytes(string text) => ByteString.CopyFromUtf8(text);
 
     private Member Started()

@@ -87,4 +87,18 @@ public class HashKvTests
         Assert.Equal(atOnce, rig.HashKv(0).Hash);
         Assert.Equal(isEmpty, atOnce == HashOfNothing);
     }
+
+    // Tried on a real 3.5.30: a never compacted store takes a compaction at 0, whose hash then answers for revision 0.
+    [Fact]
+    public void ACompactionAtZeroIsAskedForByZero()
+    {
+        using var rig = new StoreRig();
+        _ = rig.Put("a", "1");
+        rig.Pump(2);
+        Assert.Equal(MvccStatus.Ok, rig.Store.Compact(0));
+        rig.Pump(10);
+        Assert.True(rig.Store.CompactionDone(0));
+        Assert.Equal((1084519789u, -1L), (rig.HashKv(0).Hash, rig.HashKv(0).CompactRevision));
+        Assert.NotEqual(1084519789u, rig.HashKv(2).Hash);
+    }
 }
