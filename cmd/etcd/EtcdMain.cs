@@ -84,12 +84,6 @@ public static class EtcdMain
 
     private static int Check(string[] args, FlagValues values, bool fromFile, Log log)
     {
-        if (values.IsSet("proxy"))
-        {
-            log.Warn("etcdmain/config.go", "--proxy is deprecated in 3.5 and will be decommissioned in 3.6.")
-                .Write();
-        }
-
         if (OpenLog(values, ref log, out int exit) is { } unopened)
         {
             return exit > 0 ? exit : Refuse(args, unopened, log);
@@ -97,6 +91,12 @@ public static class EtcdMain
 
         var config = new MemberConfig(values, fromFile);
         string? problem = config.Validate(log);
+        if (values.IsSet("proxy"))
+        {
+            log.Warn("etcdmain/config.go", "--proxy is deprecated in 3.5 and will be decommissioned in 3.6.")
+                .Write();
+        }
+
         if (problem is null && values.FirstUnbuilt() is { } flag)
         {
             problem = $"--{flag.Name} is known but not built yet: leave it out, or at its default " +

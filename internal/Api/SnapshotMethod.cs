@@ -178,7 +178,7 @@ internal sealed class SnapshotMethod(ApiLoops loops) : IHotMethod
         long took = call.Loop.NowNanos - call.StartNanos;
         Server.Metrics.Snapshot.ObserveNanos(took);
         Maintenance.Log.Info(Caller, "successfully sent database snapshot to client").With("total-bytes", total)
-            .With("size", HumanBytes.Text(total)).With("took", GoDuration.Text(took)).Write();
+            .With("size", HumanBytes.Text(total)).With("took", GoDuration.Ago(took)).Write();
         End(call, Status.Ok);
     }
 }

@@ -245,9 +245,9 @@ public sealed unsafe partial class Store
         LogLine line = _options.Log.Info("mvcc/kvstore_compaction.go", "finished scheduled compaction")
             .With("compact-revision", job.Revision).With("took", GoDuration.Text(tookNanos));
         line = job.WantsHash ? line.With("hash", (long)job.Hash.Value) : line;
-        line.With("current-db-size-bytes", _backend.SizeBytes).With("current-db-size", ByteSize.Text(_backend.SizeBytes))
+        line.With("current-db-size-bytes", _backend.SizeBytes).With("current-db-size", HumanBytes.Text(_backend.SizeBytes))
             .With("current-db-size-in-use-bytes", _backend.InUseBytes)
-            .With("current-db-size-in-use", ByteSize.Text(_backend.InUseBytes)).Write();
+            .With("current-db-size-in-use", HumanBytes.Text(_backend.InUseBytes)).Write();
         if (job.WantsHash)
         {
             Hashes.Add(new CompactionHash(job.Revision, job.Previous, job.Hash.Value));

@@ -78,6 +78,19 @@ public static class GoDuration
         return null;
     }
 
+    /// <summary>How long ago something was, in the words of a few of the original's lines.</summary>
+    public static string Ago(long nanos)
+    {
+        (long count, string unit) = nanos switch
+        {
+            < 60_000_000_000 => (nanos / 1_000_000_000, "second"),
+            < 3_600_000_000_000 => (nanos / 60_000_000_000, "minute"),
+            _ => (nanos / 3_600_000_000_000, "hour"),
+        };
+        return count == 0 ? "now"
+            : string.Create(CultureInfo.InvariantCulture, $"{count} {unit}{(count == 1 ? "" : "s")} ago");
+    }
+
     private static string Minutes(long nanos)
     {
         return (nanos / 60_000_000_000).ToString(CultureInfo.InvariantCulture) + "m"

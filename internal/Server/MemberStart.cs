@@ -54,6 +54,7 @@ public sealed class MemberStart
     public StartFailure? Open(out EtcdServer? server)
     {
         server = null;
+        StartReport.WriteRequestLimit(_log, _options);
         var directory = new DataDirectory(_seams.Disk, _log);
         if (directory.Prepare(_options) is { } unusable)
         {
@@ -129,7 +130,7 @@ public sealed class MemberStart
             BatchOperations = _options.BackendBatchLimit > 0 ? _options.BackendBatchLimit : 10_000,
             NoSync = _options.UnsafeNoFsync,
         };
-        StartReport.WriteSettings(_log, _options);
+        StartReport.WriteBatch(_log, _options);
         long began = _seams.Clock.MonotonicNanos;
         bool told = false;
         while (true)

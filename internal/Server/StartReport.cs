@@ -19,17 +19,21 @@ internal sealed class StartReport(ServerOptions options, RecoveredLog found, Log
     private readonly string _self = found.MemberId.ToString("x", CultureInfo.InvariantCulture);
     private readonly string _cluster = found.ClusterId.ToString("x", CultureInfo.InvariantCulture);
 
-    /// <summary>Settings of the db and of requests that are not the usual ones; before the db is opened.</summary>
-    public static void WriteSettings(Log log, ServerOptions options)
+    /// <summary>A limit of requests that is not recommended; before anything is opened.</summary>
+    public static void WriteRequestLimit(Log log, ServerOptions options)
     {
         if (options.MaxRequestBytes > RequestRecommended)
         {
             log.Warn(Caller, "exceeded recommended request limit").With("max-request-bytes", options.MaxRequestBytes)
-                .With("max-request-size", ByteSize.Text(options.MaxRequestBytes))
+                .With("max-request-size", HumanBytes.Text(options.MaxRequestBytes))
                 .With("recommended-request-bytes", RequestRecommended)
-                .With("recommended-request-size", ByteSize.Text(RequestRecommended)).Write();
+                .With("recommended-request-size", HumanBytes.Text(RequestRecommended)).Write();
         }
+    }
 
+    /// <summary>Settings of the db that are not the usual ones; before it is opened.</summary>
+    public static void WriteBatch(Log log, ServerOptions options)
+    {
         if (options.BackendBatchLimit > 0)
         {
             log.Info("etcdserver/backend.go", "setting backend batch limit").With("batch limit", options.BackendBatchLimit)
@@ -53,16 +57,16 @@ internal sealed class StartReport(ServerOptions options, RecoveredLog found, Log
         }
 
         log.Info(Caller, "recovered v2 store from snapshot").With("snapshot-index", snapshot.Index)
-            .With("snapshot-size", ByteSize.Text(snapshot.Data.Length)).Write();
+            .With("snapshot-size", HumanBytes.Text(snapshot.Data.Length)).Write();
     }
 
     /// <summary>That the db covers the snapshot.</summary>
     public static void WriteBackend(Log log, BackendStore backend)
     {
         log.Info(Caller, "recovered v3 backend from snapshot")
-            .With("backend-size-bytes", backend.SizeBytes).With("backend-size", ByteSize.Text(backend.SizeBytes))
+            .With("backend-size-bytes", backend.SizeBytes).With("backend-size", HumanBytes.Text(backend.SizeBytes))
             .With("backend-size-in-use-bytes", backend.InUseBytes)
-            .With("backend-size-in-use", ByteSize.Text(backend.InUseBytes)).Write();
+            .With("backend-size-in-use", HumanBytes.Text(backend.InUseBytes)).Write();
     }
 
     /// <summary>That the member starts, anew or again; before raft does.</summary>
@@ -157,14 +161,14 @@ internal sealed class StartReport(ServerOptions options, RecoveredLog found, Log
         if (quota > QuotaMaximum)
         {
             log.Warn("etcdserver/quota.go", "quota exceeds the maximum value").With("quota-name", "v3-applier")
-                .With("quota-size-bytes", quota).With("quota-size", ByteSize.Text(quota))
+                .With("quota-size-bytes", quota).With("quota-size", HumanBytes.Text(quota))
                 .With("quota-maximum-size-bytes", QuotaMaximum)
-                .With("quota-maximum-size", ByteSize.Text(QuotaMaximum)).Write();
+                .With("quota-maximum-size", HumanBytes.Text(QuotaMaximum)).Write();
         }
 
         long size = quota == 0 ? QuotaDefault : quota;
         log.Info("etcdserver/quota.go", quota == 0 ? "enabled backend quota with default value" : "enabled backend quota")
-            .With("quota-name", "v3-applier").With("quota-size-bytes", size).With("quota-size", ByteSize.Text(size)).Write();
+            .With("quota-name", "v3-applier").With("quota-size-bytes", size).With("quota-size", HumanBytes.Text(size)).Write();
     }
 
     private void WritePurger(string directory, string suffix, int max)

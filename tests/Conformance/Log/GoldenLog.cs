@@ -33,11 +33,15 @@ internal sealed record GoldenEntry(string Id, int Least, int Most, bool IsLoose)
 internal sealed partial class GoldenLog
 {
     private readonly Dictionary<string, IReadOnlyList<GoldenEntry>> _sequences = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Variant> _variants = new(StringComparer.Ordinal);
     private readonly Dictionary<string, GoldenLine> _lines = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Scenario, string Id), IReadOnlyDictionary<string, GoldenValue>> _others = [];
 
+    private sealed record Variant(
+        string Baseline, IReadOnlyList<GoldenEntry> Extra, IReadOnlyList<GoldenEntry>? Missing, int Lines);
+
     /// <summary>All scenarios, as recorded.</summary>
-    public IEnumerable<string> Scenarios => _sequences.Keys.Order(StringComparer.Ordinal);
+    public IEnumerable<string> Scenarios => _sequences.Keys.Concat(_variants.Keys).Order(StringComparer.Ordinal);
 
     public static GoldenLog Load()
     {
@@ -48,7 +52,13 @@ internal sealed partial class GoldenLog
             string scenario = Text(row, "scenario");
             if (row.TryGetProperty("sequence", out JsonElement sequence))
             {
-                log._sequences[scenario] = [.. sequence.EnumerateArray().Select(static e => Entry(e.GetString()!))];
+                log._sequences[scenario] = Entries(sequence);
+            }
+            else if (row.TryGetProperty("missing", out JsonElement missing))
+            {
+                log._variants[scenario] = new Variant(Text(row, "baseline"), Entries(row.GetProperty("extra")),
+                    missing.ValueKind == JsonValueKind.Array ? Entries(missing) : null,
+                    row.GetProperty("lines_per_sample").GetInt32());
             }
             else if (row.TryGetProperty("same_as", out JsonElement id))
             {
@@ -64,8 +74,28 @@ internal sealed partial class GoldenLog
         return log;
     }
 
-    /// <summary>Order of first appearance in a scenario.</summary>
-    public IReadOnlyList<GoldenEntry> SequenceOf(string scenario) => _sequences[scenario];
+    /// <summary>Order of first appearance in a scenario. One that is recorded as the difference to another has its head
+    /// first; one that ended early has nothing else.</summary>
+    public IReadOnlyList<GoldenEntry> SequenceOf(string scenario, IReadOnlyList<string> head)
+    {
+        if (_sequences.TryGetValue(scenario, out IReadOnlyList<GoldenEntry>? sequence))
+        {
+            return sequence;
+        }
+
+        Variant variant = _variants[scenario];
+        List<GoldenEntry> first = [.. head.GroupBy(static id => id)
+            .Select(static g => new GoldenEntry(g.Key, g.Count(), g.Count(), IsLoose: false))];
+        if (variant.Missing is not null)
+        {
+            List<GoldenEntry> all = [.. _sequences[variant.Baseline].Concat(variant.Extra)];
+            first = [.. first.Select(f => all.FindLast(e => e.Id == f.Id) ?? f)];
+            first.AddRange(all.Where(e => !head.Contains(e.Id) && variant.Missing.All(m => m.Id != e.Id)));
+        }
+
+        Assert.True(first.Sum(static e => e.Most) == variant.Lines, $"{scenario} has {variant.Lines} lines");
+        return first;
+    }
 
     /// <summary>A line with the values that it has in a scenario, or else in the nearest of the scenarios it is like.
     /// </summary>
@@ -85,6 +115,9 @@ internal sealed partial class GoldenLog
 
         return line;
     }
+
+    private static List<GoldenEntry> Entries(JsonElement list) =>
+        [.. list.EnumerateArray().Select(static e => Entry(e.GetString()!))];
 
     private static GoldenEntry Entry(string text)
     {

@@ -39,10 +39,8 @@ public class GoldenLogTests(ITestOutputHelper output)
     {
         string only = Environment.GetEnvironmentVariable("LOG") ?? "";
         GoldenLog golden = GoldenLog.Load();
-        string program = Environment.GetEnvironmentVariable("LOG_ETCD") is { Length: > 0 } named ? named : Programs.Etcd;
-        string version = Encoding.UTF8.GetString(ToolProcess.Run(program, ["--version"]).Output)
-            .Split('\n')[0].Replace("etcd Version: ", "", StringComparison.Ordinal).Trim();
-        var judge = new LogJudge(golden, version, only);
+        string program = Program;
+        var judge = new LogJudge(golden, VersionOf(program), only);
         (string Names, Action<string, LogJudge> Run)[] stories =
         [
             (KillWithSnapshot + " single/restart-with-snapshot single/snapshot-taken single/purge-after-30s", DriveSnapshots),
@@ -55,20 +53,49 @@ public class GoldenLogTests(ITestOutputHelper output)
                 || s.Names.Contains(only, StringComparison.Ordinal)),
             new ParallelOptions { MaxDegreeOfParallelism = 2 },
             story => story.Run(program, judge));
-        Report(golden, judge, only);
+        Report(golden, judge, only, "single/");
     }
 
-    private void Report(GoldenLog golden, LogJudge judge, string only)
+    [Fact]
+    public void RecordedSettingsAreLoggedAlike()
     {
-        foreach ((string scenario, string reason) in LeftOut)
+        string only = Environment.GetEnvironmentVariable("LOG") ?? "";
+        var judge = new LogJudge(GoldenLog.Load(), VersionOf(Program), only);
+        Parallel.ForEach(
+            Settings().Where(s => only.Length == 0 || s.Scenario.Name == only),
+            new ParallelOptions { MaxDegreeOfParallelism = 2 },
+            setting => DriveSetting(setting.Scenario, setting.Args, judge));
+        if (only.Length == 0 || only.StartsWith("maintenance/", StringComparison.Ordinal))
+        {
+            DriveMaintenance(Program, judge);
+        }
+
+        Report(GoldenLog.Load(), judge, only, "config/", "start-failure/", "maintenance/");
+    }
+
+    private static string Program =>
+        Environment.GetEnvironmentVariable("LOG_ETCD") is { Length: > 0 } named ? named : Programs.Etcd;
+
+    private static string VersionOf(string program) => Encoding.UTF8.GetString(ToolProcess.Run(program, ["--version"]).Output)
+        .Split('\n')[0].Replace("etcd Version: ", "", StringComparison.Ordinal).Trim();
+
+    private void Report(GoldenLog golden, LogJudge judge, string only, params string[] areas)
+    {
+        if (only.Length > 0 && !areas.Any(a => only.StartsWith(a, StringComparison.Ordinal)))
+        {
+            return;
+        }
+
+        foreach ((string scenario, string reason) in LeftOut.Where(l => areas.Contains(l.Key[..(l.Key.IndexOf('/') + 1)])))
         {
             Write($"golden log: {scenario} left out: {reason}");
         }
 
-        string counts = $"golden log: {judge.Passed} / {judge.Total}";
+        string counts = $"golden log{(areas.Length > 1 ? " beyond single" : "")}: {judge.Passed} / {judge.Total}";
         Write($"{counts} lines of {judge.Judged.Count} scenarios, {judge.Version}");
         Assert.True(judge.Faults.Count == 0, $"{counts}\n{string.Join("\n\n", judge.Faults)}");
-        string[] missing = [.. golden.Scenarios.Where(s => !judge.Judged.Contains(s) && !LeftOut.ContainsKey(s))];
+        string[] missing = [.. golden.Scenarios
+            .Where(s => areas.Contains(s[..(s.IndexOf('/') + 1)])).Where(s => !judge.Judged.Contains(s) && !LeftOut.ContainsKey(s))];
         Assert.True(missing.Length == 0 || only.Length > 0, $"not driven: {string.Join(' ', missing)}");
         Assert.True(judge.Total > 0, $"LOG={only} is no scenario of the recording");
     }
@@ -162,6 +189,61 @@ public class GoldenLogTests(ITestOutputHelper output)
                 Like = "single/restart-wal-only",
             },
             "other");
+        member.Stop(null);
+    }
+
+    /// <summary>First starts with a setting, and starts that a setting ends.</summary>
+    private static IEnumerable<(LogScenario Scenario, string[] Args)> Settings()
+    {
+        string[] refused = ["L001", "L002", "L256"];
+        yield return (First("config/quota-large", "L015", "L267", "L213"), ["--quota-backend-bytes", "16000000000"]);
+        yield return (First("config/quota-negative", "L015", "L268"), ["--quota-backend-bytes", "-1"]);
+        yield return (First("config/snapshot-count-large"), ["--snapshot-count", "1000000"]);
+        yield return (First("config/max-request-bytes-large", "L006", "L269", "L006"), ["--max-request-bytes", "20000000"]);
+        yield return (First("config/unsafe-no-fsync"), ["--unsafe-no-fsync"]);
+        yield return (First("config/pre-vote-false"), ["--pre-vote=false"]);
+        yield return (First("config/backend-batch", "L006", "L281", "L282", "L006"),
+            ["--backend-batch-limit", "10", "--backend-batch-interval", "10ms"]);
+        yield return (First("config/socket-reuse", "L003", "L284", "L003"), ["--socket-reuse-port", "--socket-reuse-address"]);
+        yield return (First("config/proxy-off", "L002", "L258", "L002"), ["--proxy", "off"]);
+        yield return (First("config/no-gateway"), ["--enable-grpc-gateway=false"]);
+        yield return (First("config/grpc-keepalive-off"), ["--grpc-keepalive-interval", "0s"]);
+        yield return (First("config/initial-tick-advance-off"), ["--initial-election-tick-advance=false"]);
+        yield return (new LogScenario("start-failure/election-timeout-too-small", refused), ["--election-timeout", "200"]);
+        yield return (new LogScenario("start-failure/bad-auto-compaction", refused), ["--auto-compaction-mode", "x"]);
+        yield return (
+            new LogScenario("start-failure/bad-log-output-path", refused[1..]), ["--log-outputs", "/nonexistent/x.log"]);
+    }
+
+    // The head of a first boot with one line of it replaced by others.
+    private static LogScenario First(string name, string replaced = "", params string[] by) =>
+        new(name, [.. FirstBoot.SelectMany(id => id == replaced ? by : [id])]) { IsFresh = true };
+
+    private static void DriveSetting(LogScenario scenario, string[] args, LogJudge judge)
+    {
+        using var member = new SingleMember(Program, judge, args);
+        if (scenario.IsFresh)
+        {
+            member.Start(scenario);
+            member.Stop(null);
+        }
+        else
+        {
+            member.StartInVain(scenario);
+        }
+    }
+
+    private static void DriveMaintenance(string program, LogJudge judge)
+    {
+        using var member = new SingleMember(program, judge);
+        member.Start(null);
+        member.Put(249, 10);
+        member.Compact(250);
+        member.Await(
+            new LogScenario("maintenance/compaction", "L203", "L204", "L205"), "\"storing new hash\"", 1, TimeSpan.FromSeconds(10));
+        member.Save();
+        member.Await(new LogScenario("maintenance/snapshot-save", "L207", "L208", "L209"), "\"successfully sent", 1,
+            TimeSpan.FromSeconds(10));
         member.Stop(null);
     }
 }

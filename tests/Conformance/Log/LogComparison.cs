@@ -27,8 +27,8 @@ internal sealed class LogComparison(GoldenLog golden, LogScenario scenario, LogN
     private static readonly string[] BuildFields = ["git-sha", "go-version"];
     private static readonly string[] Positions = ["current-rev", "index", "snapshot-index"];
 
-    private readonly IReadOnlyList<GoldenEntry> _sequence = golden.SequenceOf(scenario.Name);
-    private readonly bool _isRestart = golden.SequenceOf(scenario.Name).Any(static e => e.Id == "L050");
+    private readonly IReadOnlyList<GoldenEntry> _sequence = golden.SequenceOf(scenario.Name, scenario.Head);
+    private readonly bool _isRestart = golden.SequenceOf(scenario.Name, scenario.Head).Any(static e => e.Id == "L050");
     private readonly List<(int Place, string Sentence)> _faults = [];
 
     /// <summary>Recorded lines, each as often as it has to come.</summary>
@@ -161,7 +161,9 @@ internal sealed class LogComparison(GoldenLog golden, LogScenario scenario, LogN
         foreach (string name in line.FieldOrder)
         {
             JsonElement value = actual.GetProperty(name);
-            if (!IsRight(name, line.Fields[name], value, nth))
+            // The recording has this one with another size, which it does not mark; the flag's own line shows it.
+            bool isFree = line.Id == "L213" && name.StartsWith("quota-size", StringComparison.Ordinal);
+            if (!IsRight(name, isFree ? line.Fields[name] with { IsVolatile = true } : line.Fields[name], value, nth))
             {
                 yield return $"{name} {value.GetRawText()}; recorded {line.Fields[name].Type} " +
                     string.Join(" or ", line.Fields[name].Seen.Select(static s => s.GetRawText()));

@@ -121,12 +121,22 @@ internal sealed class SingleMember : IDisposable
         Judge(scenario);
     }
 
+    /// <summary>Compacts at a revision.</summary>
+    public void Compact(long revision) => _client.Kv.Compact(new CompactionRequest { Revision = revision });
+
+    /// <summary>Saves a snapshot with the original's tool; its path.</summary>
+    public string Save()
+    {
+        string file = _scratch["saved.db"];
+        ToolProcess.Check(Programs.Oracle("3.5", "etcdctl"), "--endpoints", $"127.0.0.1:{_clientPort}", "snapshot", "save", file);
+        return file;
+    }
+
     /// <summary>Saves a snapshot of the running member with the original's tools and makes a new data directory of it,
     /// which is the member's from now on.</summary>
     public void MoveToRestored()
     {
-        string file = _scratch["saved.db"];
-        ToolProcess.Check(Programs.Oracle("3.5", "etcdctl"), "--endpoints", $"127.0.0.1:{_clientPort}", "snapshot", "save", file);
+        string file = Save();
         Stop(null);
         _dataDirectory = _scratch["restored.etcd"];
         _names = NewNames();

@@ -66,5 +66,20 @@ public sealed class LogTests : IClock, ILogSink
         Assert.Equal(["calm", "storm", "storm"], _lines.Select(static l => l.GetProperty("msg").GetString()));
     }
 
+    [Theory]
+    [InlineData(9, "9 B")]
+    [InlineData(6_543, "6.5 kB")]
+    [InlineData(118_784, "119 kB")]
+    [InlineData(10 << 20, "10 MB")]
+    [InlineData(2L << 30, "2.1 GB")]
+    public void SizesAreRoundedAsTheOriginalRoundsThem(long bytes, string text) => Assert.Equal(text, HumanBytes.Text(bytes));
+
+    [Theory]
+    [InlineData(999_999_999, "now")]
+    [InlineData(1_000_000_000, "1 second ago")]
+    [InlineData(59_000_000_000, "59 seconds ago")]
+    [InlineData(120_000_000_000, "2 minutes ago")]
+    public void AgesAreInWords(long nanos, string text) => Assert.Equal(text, GoDuration.Ago(nanos));
+
     private static string[] Names(JsonElement line) => [.. line.EnumerateObject().Select(static p => p.Name)];
 }
