@@ -39,7 +39,7 @@ internal sealed class TxnRules(EtcdServer server) : IProposedRules
     {
         var txn = new TxnRequestView(message);
         bool readOnly = IsReadOnly(txn, out bool serializable, out bool hasRevision);
-        if (!readOnly && !hasRevision && !LostKey.IsPossible(txn))
+        if (!readOnly && !hasRevision)
         {
             return false;
         }

@@ -41,6 +41,9 @@ public static class BackendNames
 
     public static ReadOnlySpan<byte> StorageVersion => "storageVersion"u8;
 
+    /// <summary>Key of bucket auth: the revision of the auth store, 8 bytes big endian.</summary>
+    public static ReadOnlySpan<byte> AuthRevision => "authRevision"u8;
+
     /// <summary>Name of a bucket in the file.</summary>
     public static ReadOnlySpan<byte> Of(BackendBucket bucket) => Names[(int)bucket];
 }

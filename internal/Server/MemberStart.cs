@@ -212,6 +212,15 @@ public sealed class MemberStart
             $"(index {snapshotIndex})", IsPanic: true);
     }
 
+    // The auth store counts its revisions from 1 at the first start on, long before auth is used (spec storage §3.1).
+    private static void FoundAuth(BackendStore backend)
+    {
+        if (!backend.Snapshot.TryGet(BackendBucket.Auth, BackendNames.AuthRevision, out _))
+        {
+            backend.Put(BackendBucket.Auth, BackendNames.AuthRevision, [0, 0, 0, 0, 0, 0, 0, 1]);
+        }
+    }
+
     private StartFailure? Compose(RecoveredLog log, BackendStore backend, out EtcdServer? server)
     {
         server = null;
@@ -237,6 +246,7 @@ public sealed class MemberStart
             return new StartFailure("failed to restore the key space", problem, IsPanic: true);
         }
 
+        FoundAuth(backend);
         var report = new StartReport(_options, log, _log);
         var raftLines = new RaftLines(_log, log.MemberId);
         report.WriteStarting();

@@ -32,10 +32,9 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         var txn = new TxnRequestView(message);
         _path.Evaluate(txn, new WriteReader(write));
         EtcdError? refused = Check(txn, write, topLevel: true, out EtcdError? stripped);
-        _path.Rewind();
-        if (refused is not null || LostKey.IsPut(txn, _path))
+        if (refused is not null)
         {
-            return refused ?? EtcdError.KeyNotFound;
+            return refused;
         }
 
         _path.Rewind();
@@ -44,16 +43,14 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         return stripped ?? _leftOut;
     }
 
-    /// <summary>Looks for what must not reach the log: on the taken path a range at a revision that the view does not
-    /// have, or a put that keeps a part of a key deleted before it. Error is null when there is none.</summary>
+    /// <summary>Looks for a range of the taken path at a revision that the view does not have; Error is null when there
+    /// is none.</summary>
     public static BadRange FindBadRange(ReadOnlySpan<byte> message, View view, RangeScratch scratch)
     {
         var path = new TxnPath();
         var txn = new TxnRequestView(message);
         path.Evaluate(txn, new ViewReader(view, scratch));
         EtcdError? error = FindBadRange(txn, view, path);
-        path.Rewind();
-        error ??= LostKey.IsPut(txn, path) ? EtcdError.KeyNotFound : null;
         if (error is null)
         {
             return default;

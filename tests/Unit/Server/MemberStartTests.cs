@@ -170,6 +170,16 @@ public sealed class MemberStartTests : IDisposable, ILogSink
         }
     }
 
+    [Fact]
+    public void AuthCountsItsRevisionsFromTheFirstStartOn()
+    {
+        Assert.Null(RunToReady(out _));
+        Assert.Equal("\0\0\0\0\0\0\0\u0001", Read("auth", "authRevision"));
+        Write("auth", "authRevision", "\0\0\0\0\0\0\0\u0005");
+        Assert.Null(RunToReady(out _));
+        Assert.Equal("\0\0\0\0\0\0\0\u0005", Read("auth", "authRevision"));
+    }
+
     private static WalMetadata Identity()
     {
         Assert.True(Bootstrap.TryFound(Founders, "etcd-cluster", out Bootstrap? cluster, out _));
