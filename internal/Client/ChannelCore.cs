@@ -89,8 +89,9 @@ internal sealed class ChannelCore : IDisposable
 
     internal void Forget(ClientCall call) => _waiting.Remove(call);
 
-    /// <summary>Why nothing is ready, for a call whose time ran out while it waited.</summary>
-    internal string? LatestError => Array.Find(_subs, s => s.State == SubState.Failed)?.LastError;
+    /// <summary>Why nothing is ready, for a call whose time ran out while it waited.
+    /// It stands until the connection is ready, also while the next attempt is on its way.</summary>
+    internal string? LatestError => Array.Find(_subs, static s => s.LastError is not null)?.LastError;
 
     /// <summary>A connection changed: waiting calls are tried again.</summary>
     internal void OnChange()
