@@ -123,6 +123,7 @@ internal sealed partial class Applier
         Proposal? proposal = pending.Take(request.Id);
         if (!toBackend && !IsMembership(request.Op))
         {
+            Invariant.Check(proposal is null, "the db never holds an entry that is proposed in this life");
             return;
         }
 

@@ -1,6 +1,7 @@
 // Puts one member together from its disk (spec storage §1.2–§1.3, §3.6, §4.4): directories, log, db, leases, index, raft.
 // What the files hold and this build does not have ends the start with a sentence. Start-up thread only.
 using EtcdAot.Backend;
+using EtcdAot.Bolt;
 using EtcdAot.Members;
 using EtcdAot.Mvcc;
 using EtcdAot.Observe;
@@ -25,8 +26,6 @@ public sealed record MemberSeams(
 /// <summary>Starts members.</summary>
 public sealed class MemberStart
 {
-    private const string LockedText = "timeout";
-
     private readonly ServerOptions _options;
     private readonly MemberSeams _seams;
     private readonly FatalEnd _fatal;
@@ -66,11 +65,18 @@ public sealed class MemberStart
             return new StartFailure("discovery failed", e.Text);
         }
 
-        _ = _snaps.RemoveLeftovers();
         StartFailure? failure = OpenBackend(out BackendStore? backend);
         if (failure is not null)
         {
             return failure;
+        }
+
+        // Not before the db's lock is held: until then they may be another member's, at work.
+        e = _snaps.RemoveLeftovers();
+        if (e.Failed)
+        {
+            _log.Warn("etcdserver/server.go", "failed to remove leftover temporary files in snapshot directory")
+                .With("path", _options.SnapDir).WithError(e.Text).Write();
         }
 
         failure = OpenLog(directory, haveWal, backend!, out RecoveredLog? log);
@@ -78,7 +84,7 @@ public sealed class MemberStart
         {
             var contents = new StartContents(log!);
             failure = contents.FindUnbuiltInLog() ?? CheckBackend(ref backend, log!)
-                ?? contents.FindUnbuiltInDb(backend!);
+                ?? contents.FindDbAhead(backend!, _options) ?? contents.FindUnbuiltInDb(backend!);
         }
 
         failure ??= Compose(log!, backend!, out server);
@@ -110,12 +116,10 @@ public sealed class MemberStart
         }
 
         string? parent = Path.GetDirectoryName(_options.EffectiveWalDir);
-        if (!string.IsNullOrEmpty(parent))
-        {
-            _ = directory.MakeAll(parent);
-        }
-
-        return recovery.Found(out log);
+        Errno made = string.IsNullOrEmpty(parent) ? Errno.Ok : directory.MakeAll(parent);
+        return made.Failed
+            ? new StartFailure("failed to create WAL", $"mkdir {parent}: {made}", IsPanic: true)
+            : recovery.Found(out log);
     }
 
     // Another process on the same db makes this one wait, as the original does (spec storage §1.4).
@@ -133,17 +137,18 @@ public sealed class MemberStart
         bool told = false;
         while (true)
         {
-            backend = BackendStore.Open(_seams.Disk, _options.BackendPath, options, OnCommitFailed, out string? error);
-            if (backend is not null)
+            BoltError error = BackendStore.Open(
+                _seams.Disk, _options.BackendPath, options, OnCommitFailed, out backend);
+            if (!error.Failed)
             {
                 _log.Info("etcdserver/backend.go", "opened backend db").With("path", _options.BackendPath)
                     .With("took", GoDuration.Text(_seams.Clock.MonotonicNanos - began)).Write();
                 return null;
             }
 
-            if (error != LockedText)
+            if (error != BoltError.Locked)
             {
-                return new StartFailure("failed to open database", error!, IsPanic: true);
+                return new StartFailure("failed to open database", error.Text!, IsPanic: true);
             }
 
             if (!told && _seams.Clock.MonotonicNanos - began > tellAfterNanos)

@@ -229,7 +229,16 @@ internal sealed class FaultyDisk : IDisk
     }
 
     /// <summary>The file's present bytes.</summary>
-    public byte[] Bytes(string path) => ((FileNode)Find(path)!).Now[..(int)((FileNode)Find(path)!).Length];
+    public byte[] Bytes(string path)
+    {
+        var node = (FileNode)Find(path)!;
+        byte[] bytes = new byte[node.Length];
+        node.Read(bytes, 0);
+        return bytes;
+    }
+
+    /// <summary>Maps that are still open, of all files.</summary>
+    public int OpenMaps { get; private set; }
 
     /// <summary>Puts a file there, synced.</summary>
     public void Put(string path, byte[] bytes)
@@ -362,11 +371,15 @@ internal sealed class FaultyDisk : IDisk
         }
     }
 
+    /// <summary>Bytes of a file: <see cref="Now"/> is what was written, everything behind it up to the length is
+    /// zero, so that reserved room costs no memory.</summary>
     private sealed class FileNode
     {
         private readonly HashSet<long> _dirty = [];
+        private readonly List<FaultyMap> _maps = [];
         private byte[] _durable = [];
         private long _durableLength;
+        private long _written;
 
         public byte[] Now { get; private set; } = [];
 
@@ -374,29 +387,55 @@ internal sealed class FaultyDisk : IDisk
 
         public object? Holder { get; set; }
 
+        public ReadOnlySpan<byte> Written => Now.AsSpan(0, (int)Math.Min(_written, Length));
+
+        public FaultyMap Map(Action closed)
+        {
+            var map = new FaultyMap(m =>
+            {
+                _maps.Remove(m);
+                closed();
+            });
+            map.Write(Written, 0);
+            _maps.Add(map);
+            return map;
+        }
+
+        public void Read(Span<byte> destination, long offset)
+        {
+            int there = (int)Math.Clamp(Written.Length - offset, 0, destination.Length);
+            Written.Slice((int)Math.Min(offset, Written.Length), there).CopyTo(destination);
+            destination[there..].Clear();
+        }
+
         public void Write(ReadOnlySpan<byte> source, long offset)
         {
-            if (offset + source.Length > Length)
+            long end = offset + source.Length;
+            if (end > Now.Length)
             {
-                SetLength(offset + source.Length);
+                byte[] bigger = new byte[Math.Max(end, Now.Length * 2)];
+                Now.CopyTo(bigger, 0);
+                Now = bigger;
             }
 
             source.CopyTo(Now.AsSpan((int)offset));
+            _written = Math.Max(_written, end);
+            Length = Math.Max(Length, end);
             MarkDirty(offset, source.Length);
+            _maps.ForEach(m => Mirror(m, offset, end));
         }
 
         public void SetLength(long length)
         {
-            if (length > Now.Length)
+            if (length < Length)
             {
-                byte[] bigger = new byte[Math.Max(length, Now.Length * 2)];
-                Now.CopyTo(bigger, 0);
-                Now = bigger;
-            }
-            else if (length < Length)
-            {
-                Now.AsSpan((int)length, (int)(Length - length)).Clear();
-                MarkDirty(length, Length - length);
+                long end = Math.Min(Length, _written);
+                if (length < end)
+                {
+                    Now.AsSpan((int)length, (int)(end - length)).Clear();
+                    MarkDirty(length, end - length);
+                    _maps.ForEach(m => Mirror(m, length, end));
+                }
             }
 
             Length = length;
@@ -424,12 +463,13 @@ internal sealed class FaultyDisk : IDisk
         public FileNode AfterCrash(Random random)
         {
             long length = random.Next(2) == 0 ? _durableLength : Length;
-            byte[] image = new byte[length];
-            _durable.AsSpan(0, (int)Math.Min(length, _durableLength)).CopyTo(image);
+            byte[] image = new byte[Math.Min(length, Math.Max(_written, _durable.Length))];
+            int kept = (int)Math.Min(image.Length, Math.Min(_durableLength, _durable.Length));
+            _durable.AsSpan(0, kept).CopyTo(image);
             foreach (long sector in _dirty.Order())
             {
                 int at = (int)(sector * Sector);
-                int take = (int)Math.Min(Sector, Math.Min(length, Now.Length) - at);
+                int take = (int)Math.Min(Sector, Math.Min(image.Length, Now.Length) - at);
                 if (take > 0 && random.Next(2) == 0)
                 {
                     Now.AsSpan(at, take).CopyTo(image.AsSpan(at));
@@ -438,9 +478,12 @@ internal sealed class FaultyDisk : IDisk
 
             var node = new FileNode();
             node.Write(image, 0);
+            node.SetLength(length);
             node.Sync();
             return node;
         }
+
+        private void Mirror(FaultyMap map, long from, long to) => map.Write(Now.AsSpan((int)from, (int)(to - from)), from);
 
         private void MarkDirty(long offset, long length)
         {
@@ -472,7 +515,7 @@ internal sealed class FaultyDisk : IDisk
         public Errno ReadAt(Span<byte> destination, long offset, out int read)
         {
             read = (int)Math.Clamp(node.Length - offset, 0, destination.Length);
-            node.Now.AsSpan((int)Math.Min(offset, node.Length), read).CopyTo(destination);
+            node.Read(destination[..read], offset);
             return disk.Dead ? Errno.InputOutput : Errno.Ok;
         }
 
@@ -548,17 +591,18 @@ internal sealed class FaultyDisk : IDisk
 
         public Errno SeekData(long offset, out long data)
         {
-            int found = offset >= node.Length
+            int found = offset >= node.Written.Length
                 ? -1
-                : node.Now.AsSpan((int)offset, (int)(node.Length - offset)).IndexOfAnyExcept((byte)0);
+                : node.Written[(int)offset..].IndexOfAnyExcept((byte)0);
             data = found < 0 ? node.Length : Math.Max(offset, (offset + found) / 4096 * 4096);
             return Errno.Ok;
         }
 
         public Errno Map(long reserveBytes, out IFileMap? map)
         {
-            map = null;
-            return Errno.NotSupported;
+            map = node.Map(() => disk.OpenMaps--);
+            disk.OpenMaps++;
+            return Errno.Ok;
         }
     }
 }

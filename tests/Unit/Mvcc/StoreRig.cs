@@ -1,4 +1,5 @@
 using EtcdAot.Backend;
+using EtcdAot.Bolt;
 using EtcdAot.Mvcc;
 using EtcdAot.Sys;
 using EtcdAot.Wire.Codecs;
@@ -130,9 +131,9 @@ internal sealed class StoreRig : IDisposable
 
     private void Open()
     {
-        BackendStore? backend = BackendStore.Open(
-            new LinuxDisk(), Path, new BackendOptions { NoSync = true }, text => Assert.Fail(text), out string? error);
-        Assert.Null(error);
+        BoltError error = BackendStore.Open(
+            new LinuxDisk(), Path, new BackendOptions { NoSync = true }, Assert.Fail, out BackendStore? backend);
+        Assert.Equal(BoltError.Ok, error);
         Backend = backend!;
         Store = new Store(Backend, Readers, _options, _leases);
         Assert.True(Store.Restore(out string restored), restored);
