@@ -34,6 +34,9 @@ public sealed record BackendOptions
 
     /// <summary>--unsafe-no-fsync.</summary>
     public bool NoSync { get; init; }
+
+    /// <summary>No log stands beside the db yet: one whose creation a crash cut short is made anew.</summary>
+    public bool FirstStart { get; init; }
 }
 
 /// <summary>The backend: buckets of one db file.</summary>
@@ -329,7 +332,12 @@ public sealed partial class BackendStore : Actor, IDisposable
 
     private static DbOptions BoltOptions(BackendOptions options)
     {
-        return new DbOptions { NoSync = options.NoSync, ReadersByEpoch = true };
+        return new DbOptions
+        {
+            NoSync = options.NoSync,
+            ReadersByEpoch = true,
+            FinishesCreation = options.FirstStart,
+        };
     }
 
     private static BoltError CreateBuckets(Db db)

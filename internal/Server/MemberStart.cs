@@ -65,7 +65,7 @@ public sealed class MemberStart
             return new StartFailure("discovery failed", e.Text);
         }
 
-        StartFailure? failure = OpenBackend(out BackendStore? backend);
+        StartFailure? failure = OpenBackend(!haveWal, out BackendStore? backend);
         if (failure is not null)
         {
             return failure;
@@ -75,7 +75,7 @@ public sealed class MemberStart
         e = _snaps.RemoveLeftovers();
         if (e.Failed)
         {
-            _log.Warn("etcdserver/server.go", "failed to remove leftover temporary files in snapshot directory")
+            _log.Error("etcdserver/server.go", "failed to remove temp file(s) in snapshot directory")
                 .With("path", _options.SnapDir).WithError(e.Text).Write();
         }
 
@@ -123,7 +123,7 @@ public sealed class MemberStart
     }
 
     // Another process on the same db makes this one wait, as the original does (spec storage §1.4).
-    private StartFailure? OpenBackend(out BackendStore? backend)
+    private StartFailure? OpenBackend(bool firstStart, out BackendStore? backend)
     {
         const long retryNanos = 50_000_000;
         const long tellAfterNanos = 10_000_000_000;
@@ -132,6 +132,7 @@ public sealed class MemberStart
             BatchIntervalNanos = _options.BackendBatchMillis * 1_000_000L,
             BatchOperations = _options.BackendBatchLimit,
             NoSync = _options.UnsafeNoFsync,
+            FirstStart = firstStart,
         };
         long began = _seams.Clock.MonotonicNanos;
         bool told = false;
@@ -192,7 +193,7 @@ public sealed class MemberStart
                 $"(rename {received} {_options.BackendPath}: {e})", IsPanic: true);
         }
 
-        StartFailure? failure = OpenBackend(out backend);
+        StartFailure? failure = OpenBackend(firstStart: false, out backend);
         if (failure is not null || backend!.ConsistentIndex >= snapshotIndex)
         {
             return failure;
@@ -271,7 +272,7 @@ public sealed class MemberStart
         };
         var core = new RaftLoop(parts);
         backend.OnReport(core.Kick);
-        server = new EtcdServer(core, parts, log.ClusterId, readers, new MemberClosing(backend, log.Wal, store, leases));
+        server = new EtcdServer(core, parts, log.ClusterId, readers, new MemberClosing(backend, log.Wal, store, leases, _log));
         metrics.Attach(server, core);
         return null;
     }
@@ -335,12 +336,18 @@ public sealed class MemberStart
 }
 
 /// <summary>The orderly end of a member's files.</summary>
-internal sealed class MemberClosing(BackendStore backend, WriteAheadLog wal, Store store, LeaseKeeper leases)
+internal sealed class MemberClosing(
+    BackendStore backend, WriteAheadLog wal, Store store, LeaseKeeper leases, Log log)
 {
     /// <summary>After both actors' threads have stopped.</summary>
     public void Close()
     {
-        _ = wal.Close();
+        WalError e = wal.Close();
+        if (e.Failed)
+        {
+            log.Error("etcdserver/server.go", "failed to close WAL").WithError(e.Text).Write();
+        }
+
         backend.Close();
         store.Dispose();
         leases.Dispose();

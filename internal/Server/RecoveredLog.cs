@@ -179,9 +179,9 @@ internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock cloc
             }
 
             wal!.Dispose();
-            return new StartFailure("failed to restart raft",
-                $"tocommit({state.Commit}) is out of range [lastIndex({last})]. Was the raft log corrupted, truncated, " +
-                "or lost?", IsPanic: true);
+            return new StartFailure(
+                $"{ids.NodeId:x} state.commit {state.Commit} is out of range [{snapshot?.Index ?? 0}, {last}]",
+                $"the log in {walDir} lost its end, or its files do not belong together", IsPanic: true);
         }
 
         recovered = new RecoveredLog

@@ -1,6 +1,5 @@
 // Runs one transaction inside one write of the store (spec api-v3 §2.5): compares, checks along the taken path, then the
 // operations in order. Owned by: core thread. Every member must come to the same outcome.
-using System.Buffers;
 using EtcdAot.Mvcc;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
@@ -11,7 +10,7 @@ namespace EtcdAot.Server;
 internal sealed class TxnApplier(ILeaseLedger leases)
 {
     private readonly TxnPath _path = new();
-    private readonly List<ArrayBufferWriter<byte>> _scratch = [];
+    private readonly List<AnswerBuffer> _scratch = [];
 
     /// <summary>Runs it. On an error other than a stripped range nothing has changed.</summary>
     /// <param name="message">Encoded TxnRequest, well formed.</param>
@@ -19,7 +18,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
     /// <param name="body">Gets the answer's fields behind the header; null when nobody waits.</param>
     /// <returns>The error to answer with. A range at a bad revision on the top level is stripped and the rest is done
     /// all the same, on every member and on replay (DESIGN 4.15).</returns>
-    public EtcdError? Apply(ReadOnlySpan<byte> message, WriteTxn write, ArrayBufferWriter<byte>? body)
+    public EtcdError? Apply(ReadOnlySpan<byte> message, WriteTxn write, AnswerBuffer? body)
     {
         var txn = new TxnRequestView(message);
         _path.Evaluate(txn, new WriteReader(write));
@@ -31,6 +30,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
 
         _path.Rewind();
         Run(txn, write, stripped is null ? body : null, depth: 0);
+        _scratch.ForEach(static one => one.Reset());
         return stripped;
     }
 
@@ -155,7 +155,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         return (put.IgnoreValue || put.IgnoreLease) && !write.Exists(put.Key) ? EtcdError.KeyNotFound : null;
     }
 
-    private void Run(TxnRequestView txn, WriteTxn write, ArrayBufferWriter<byte>? body, int depth)
+    private void Run(TxnRequestView txn, WriteTxn write, AnswerBuffer? body, int depth)
     {
         bool succeeded = _path.Take();
         if (body is not null)
@@ -166,7 +166,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         foreach (ReadOnlySpan<byte> message in txn.Branch(succeeded))
         {
             _ = RequestOpView.TryParse(message, out RequestOpView op);
-            ArrayBufferWriter<byte>? inner = body is null ? null : Scratch(2 * depth);
+            AnswerBuffer? inner = body is null ? null : Scratch(2 * depth);
             RunOp(op, write, inner, depth);
             if (body is not null)
             {
@@ -175,7 +175,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         }
     }
 
-    private void RunOp(in RequestOpView op, WriteTxn write, ArrayBufferWriter<byte>? inner, int depth)
+    private void RunOp(in RequestOpView op, WriteTxn write, AnswerBuffer? inner, int depth)
     {
         switch (op.Kind)
         {
@@ -201,7 +201,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         }
     }
 
-    private static void RunRange(ReadOnlySpan<byte> request, WriteTxn write, ArrayBufferWriter<byte>? inner)
+    private static void RunRange(ReadOnlySpan<byte> request, WriteTxn write, AnswerBuffer? inner)
     {
         if (inner is null)
         {
@@ -215,7 +215,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         AnswerEncoding.RangeEnd(inner, result);
     }
 
-    private static void RunPut(ReadOnlySpan<byte> request, WriteTxn write, ArrayBufferWriter<byte>? inner)
+    private static void RunPut(ReadOnlySpan<byte> request, WriteTxn write, AnswerBuffer? inner)
     {
         _ = PutRequestView.TryParse(request, out PutRequestView put);
         MvccStatus status = write.Put(put, out ReadOnlySpan<byte> previous);
@@ -235,10 +235,9 @@ internal sealed class TxnApplier(ILeaseLedger leases)
     }
 
     private static void RunDelete(
-        ReadOnlySpan<byte> request, WriteTxn write, ArrayBufferWriter<byte>? inner, ArrayBufferWriter<byte> previous)
+        ReadOnlySpan<byte> request, WriteTxn write, AnswerBuffer? inner, AnswerBuffer previous)
     {
         _ = DeleteRangeRequestView.TryParse(request, out DeleteRangeRequestView delete);
-        previous.ResetWrittenCount();
         var sink = new KeyValueFieldSink(previous, 3);
         long deleted = write.DeleteRange(new KeyRange(delete.Key, delete.RangeEnd),
             delete.PrevKv && inner is not null, ref sink);
@@ -246,30 +245,30 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         {
             AnswerEncoding.InnerHeader(inner, write.Revision);
             AnswerEncoding.NonZero(inner, 2, (ulong)deleted);
-            inner.Write(previous.WrittenSpan);
+            inner.Append(previous);
         }
     }
 
-    private void AppendResponse(ArrayBufferWriter<byte> body, OpKind kind, ArrayBufferWriter<byte> inner, int depth)
+    private void AppendResponse(AnswerBuffer body, OpKind kind, AnswerBuffer inner, int depth)
     {
         // ResponseOp{oneof} wraps the answer; its field numbers are those of RequestOp.
-        ArrayBufferWriter<byte> wrapped = Scratch((2 * depth) + 1);
+        AnswerBuffer wrapped = Scratch((2 * depth) + 1);
         if (kind != OpKind.None)
         {
-            AnswerEncoding.Bytes(wrapped, (int)kind, inner.WrittenSpan);
+            AnswerEncoding.Message(wrapped, (int)kind, inner);
         }
 
-        AnswerEncoding.Bytes(body, 3, wrapped.WrittenSpan);
+        AnswerEncoding.Message(body, 3, wrapped);
     }
 
-    private ArrayBufferWriter<byte> Scratch(int level)
+    private AnswerBuffer Scratch(int level)
     {
         while (_scratch.Count <= level)
         {
-            _scratch.Add(new ArrayBufferWriter<byte>());
+            _scratch.Add(new AnswerBuffer());
         }
 
-        _scratch[level].ResetWrittenCount();
+        _scratch[level].Reset();
         return _scratch[level];
     }
 }

@@ -9,6 +9,7 @@ internal sealed class FaultyDisk : IDisk
 {
     private const int Sector = 512;
     private readonly DirNode _root = new();
+    private readonly List<FaultyMap> _maps = [];
     private Random? _tear;
 
     /// <summary>Changing calls so far.</summary>
@@ -35,6 +36,23 @@ internal sealed class FaultyDisk : IDisk
         var survivor = new FaultyDisk { _tear = random };
         CrashInto(_root, survivor._root, random);
         return survivor;
+    }
+
+    /// <summary>The same, and of what was not synced nothing is left.</summary>
+    public FaultyDisk CrashKeepingNothing()
+    {
+        var survivor = new FaultyDisk();
+        CrashInto(_root, survivor._root, null);
+        return survivor;
+    }
+
+    /// <summary>Gives the memory of maps back that a dead member has left open.</summary>
+    public void FreeMaps()
+    {
+        foreach (FaultyMap map in _maps.ToArray())
+        {
+            map.Dispose();
+        }
     }
 
     /// <summary>The same tree as it reads now, as after a kill of the process alone.</summary>
@@ -238,7 +256,7 @@ internal sealed class FaultyDisk : IDisk
     }
 
     /// <summary>Maps that are still open, of all files.</summary>
-    public int OpenMaps { get; private set; }
+    public int OpenMaps => _maps.Count;
 
     /// <summary>Puts a file there, synced.</summary>
     public void Put(string path, byte[] bytes)
@@ -256,7 +274,7 @@ internal sealed class FaultyDisk : IDisk
         dir.Sync();
     }
 
-    private static void CrashInto(DirNode from, DirNode into, Random random)
+    private static void CrashInto(DirNode from, DirNode into, Random? random)
     {
         foreach ((string name, object node) in from.AfterCrash(random))
         {
@@ -353,10 +371,10 @@ internal sealed class FaultyDisk : IDisk
             _pending.Clear();
         }
 
-        public SortedDictionary<string, object> AfterCrash(Random random)
+        public SortedDictionary<string, object> AfterCrash(Random? random)
         {
             var image = new SortedDictionary<string, object>(_durable, StringComparer.Ordinal);
-            foreach (Action<SortedDictionary<string, object>> op in _pending.Take(random.Next(_pending.Count + 1)))
+            foreach (Action<SortedDictionary<string, object>> op in _pending.Take(random?.Next(_pending.Count + 1) ?? 0))
             {
                 op(image);
             }
@@ -389,15 +407,16 @@ internal sealed class FaultyDisk : IDisk
 
         public ReadOnlySpan<byte> Written => Now.AsSpan(0, (int)Math.Min(_written, Length));
 
-        public FaultyMap Map(Action closed)
+        public FaultyMap Map(List<FaultyMap> all)
         {
             var map = new FaultyMap(m =>
             {
                 _maps.Remove(m);
-                closed();
+                all.Remove(m);
             });
             map.Write(Written, 0);
             _maps.Add(map);
+            all.Add(map);
             return map;
         }
 
@@ -422,7 +441,7 @@ internal sealed class FaultyDisk : IDisk
             _written = Math.Max(_written, end);
             Length = Math.Max(Length, end);
             MarkDirty(offset, source.Length);
-            _maps.ForEach(m => Mirror(m, offset, end));
+            Mirror(offset, end);
         }
 
         public void SetLength(long length)
@@ -434,7 +453,7 @@ internal sealed class FaultyDisk : IDisk
                 {
                     Now.AsSpan((int)length, (int)(end - length)).Clear();
                     MarkDirty(length, end - length);
-                    _maps.ForEach(m => Mirror(m, length, end));
+                    Mirror(length, end);
                 }
             }
 
@@ -460,9 +479,9 @@ internal sealed class FaultyDisk : IDisk
             _durableLength = Length;
         }
 
-        public FileNode AfterCrash(Random random)
+        public FileNode AfterCrash(Random? random)
         {
-            long length = random.Next(2) == 0 ? _durableLength : Length;
+            long length = random is null || random.Next(2) == 0 ? _durableLength : Length;
             byte[] image = new byte[Math.Min(length, Math.Max(_written, _durable.Length))];
             int kept = (int)Math.Min(image.Length, Math.Min(_durableLength, _durable.Length));
             _durable.AsSpan(0, kept).CopyTo(image);
@@ -470,7 +489,7 @@ internal sealed class FaultyDisk : IDisk
             {
                 int at = (int)(sector * Sector);
                 int take = (int)Math.Min(Sector, Math.Min(image.Length, Now.Length) - at);
-                if (take > 0 && random.Next(2) == 0)
+                if (take > 0 && random?.Next(2) == 0)
                 {
                     Now.AsSpan(at, take).CopyTo(image.AsSpan(at));
                 }
@@ -483,7 +502,13 @@ internal sealed class FaultyDisk : IDisk
             return node;
         }
 
-        private void Mirror(FaultyMap map, long from, long to) => map.Write(Now.AsSpan((int)from, (int)(to - from)), from);
+        private void Mirror(long from, long to)
+        {
+            foreach (FaultyMap map in _maps)
+            {
+                map.Write(Now.AsSpan((int)from, (int)(to - from)), from);
+            }
+        }
 
         private void MarkDirty(long offset, long length)
         {
@@ -600,8 +625,7 @@ internal sealed class FaultyDisk : IDisk
 
         public Errno Map(long reserveBytes, out IFileMap? map)
         {
-            map = node.Map(() => disk.OpenMaps--);
-            disk.OpenMaps++;
+            map = node.Map(disk._maps);
             return Errno.Ok;
         }
     }

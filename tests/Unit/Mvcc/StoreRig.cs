@@ -65,7 +65,12 @@ internal sealed class StoreRig : IDisposable
     public void Crash()
     {
         string copy = Path + ".copy";
-        File.Copy(Path, copy, overwrite: true);
+        Assert.False(LinuxDisk.Instance.Open(Path, OpenFlags.Read, 0, out IDiskFile? file).Failed);
+        Assert.False(file!.Length(out long length).Failed);
+        byte[] bytes = new byte[length];
+        Assert.False(file.ReadAt(bytes, 0, out _).Failed);
+        file.Dispose();
+        File.WriteAllBytes(copy, bytes);
         Backend.Close();
         Store.Dispose();
         File.Move(copy, Path, overwrite: true);
