@@ -28,7 +28,7 @@ internal sealed class AlarmRules(EtcdServer server) : IProposedRules
             && (action != Activate || kind is >= 0 and <= (int)AlarmKind.Corrupt);
         if (!known)
         {
-            Answers.Send(call, server.HeaderAt(home.Revision), default);
+            Answers.Send(call, server.HeaderAt(home.Revision), ReadOnlySpan<byte>.Empty);
         }
 
         return !known;

@@ -18,6 +18,23 @@ internal static class Answers
         return new AnswerHeader(server.ClusterId, server.MemberId, revision, server.Status.Term);
     }
 
+    /// <summary>Replies and finishes; the fields are sent and gone. What is too long ends the call as gRPC ends it.</summary>
+    public static void Send(Call call, AnswerHeader header, AnswerBuffer fields)
+    {
+        long size = header.FieldSize + fields.Size;
+        if (size > fields.Limit)
+        {
+            call.Finish(new Status(RpcCode.ResourceExhausted,
+                $"grpc: trying to send message larger than max ({size} vs. {fields.Limit})"));
+        }
+        else
+        {
+            Send(call, header, fields.WrittenSpan);
+        }
+
+        fields.Reset();
+    }
+
     /// <summary>Replies and finishes.</summary>
     public static void Send(Call call, AnswerHeader header, ReadOnlySpan<byte> fields)
     {

@@ -62,6 +62,7 @@ internal sealed class ApiCall : Call
         IndexReached = false;
         RaisesAlarm = false;
         IsAway = false;
+        Proposal.Body.Reset();
     }
 
     private void GoAway()
@@ -102,6 +103,9 @@ internal abstract class ApiMethod(ApiLoops loops) : IHotMethod
         mine.ComeBack();
         bool parked = call.IsParked;
         Wire.EtcdError? error = parked ? mine.Waiter.Error : mine.Proposal.Error;
+
+        // Whatever became of the alarm, its request hears of the full db.
+        error = mine.RaisesAlarm ? Wire.EtcdError.NoSpace : error;
         if (call.IsEnded || error is not null)
         {
             call.Finish(Status.From(error));

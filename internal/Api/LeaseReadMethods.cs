@@ -1,6 +1,5 @@
 // Lease.LeaseTimeToLive and Lease.LeaseLeases (spec api-v3 §4): the core answers, the I/O thread encodes.
 // Owned by: the I/O thread of the call.
-using System.Buffers;
 using EtcdAot.Grpc;
 using EtcdAot.Server;
 using EtcdAot.Wire.Codecs;
@@ -51,12 +50,12 @@ internal abstract class LeaseReadMethod(ApiLoops loops) : IHotMethod
             return;
         }
 
-        ArrayBufferWriter<byte> fields = loops.Of(call.Loop).Answer;
-        fields.ResetWrittenCount();
+        AnswerBuffer fields = loops.Of(call.Loop).Answer;
+        fields.Reset();
         Encode(answered, fields);
         var header = new AnswerHeader(
             loops.Server.ClusterId, loops.Server.MemberId, answered.Revision, answered.RaftTerm);
-        Answers.Send(call, header, fields.WrittenSpan);
+        Answers.Send(call, header, fields);
     }
 
     /// <summary>The request message, for the words of a refusal.</summary>
@@ -64,7 +63,7 @@ internal abstract class LeaseReadMethod(ApiLoops loops) : IHotMethod
 
     protected abstract bool TryRead(ReadOnlySpan<byte> message, LeaseQuestion question);
 
-    protected abstract void Encode(LeaseQuestion answered, ArrayBufferWriter<byte> fields);
+    protected abstract void Encode(LeaseQuestion answered, AnswerBuffer fields);
 }
 
 /// <summary>Serves Lease.LeaseTimeToLive {1 ID, 2 keys}.</summary>
@@ -95,7 +94,7 @@ internal sealed class LeaseTimeToLiveMethod(ApiLoops loops) : LeaseReadMethod(lo
         return !reader.Failed;
     }
 
-    protected override void Encode(LeaseQuestion answered, ArrayBufferWriter<byte> fields)
+    protected override void Encode(LeaseQuestion answered, AnswerBuffer fields)
     {
         var answer = (LeaseTimeToLive)answered;
         AnswerEncoding.NonZero(fields, 2, (ulong)answer.Id);
@@ -125,7 +124,7 @@ internal sealed class LeaseLeasesMethod(ApiLoops loops) : LeaseReadMethod(loops)
         return !reader.Failed;
     }
 
-    protected override void Encode(LeaseQuestion answered, ArrayBufferWriter<byte> fields)
+    protected override void Encode(LeaseQuestion answered, AnswerBuffer fields)
     {
         Span<byte> status = stackalloc byte[11];
         foreach (long id in ((LeaseListing)answered).Ids)

@@ -60,15 +60,9 @@ internal sealed class ProposedMethod(ApiLoops loops, IProposedRules rules) : Api
 
     protected override void OnApplied(ApiCall call)
     {
-        if (call.RaisesAlarm)
-        {
-            call.Finish(Status.From(EtcdError.NoSpace));
-            return;
-        }
-
         Proposal outcome = call.Proposal;
         var header = new AnswerHeader(Server.ClusterId, Server.MemberId, outcome.Revision, outcome.RaftTerm);
-        Answers.Send(call, header, outcome.Body.WrittenSpan);
+        Answers.Send(call, header, outcome.Body);
     }
 
     private void Propose(ApiCall call, ApiLoop home, RaftOp op, ReadOnlySpan<byte> body)

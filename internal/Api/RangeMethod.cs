@@ -1,6 +1,5 @@
 // KV.Range (spec api-v3 §2.2): decode, check, wait for the read index if need be, read the published view, encode.
 // Owned by: the I/O thread of the call; a serializable range never leaves it.
-using System.Buffers;
 using EtcdAot.Grpc;
 using EtcdAot.Mvcc;
 using EtcdAot.Server;
@@ -47,8 +46,8 @@ internal sealed class RangeMethod(ApiLoops loops) : ApiMethod(loops)
 
     private void Answer(in RangeRequestView request, ApiCall call, ApiLoop home)
     {
-        ArrayBufferWriter<byte> answer = home.Answer;
-        answer.ResetWrittenCount();
+        AnswerBuffer answer = home.Answer;
+        answer.Reset();
         View view = home.BeginRead();
         var sink = new KeyValueFieldSink(answer, 2);
         RangeResult result = view.Range(request, home.RangeScratch, ref sink);
@@ -62,6 +61,6 @@ internal sealed class RangeMethod(ApiLoops loops) : ApiMethod(loops)
         }
 
         AnswerEncoding.RangeEnd(answer, result);
-        Answers.Send(call, Server.HeaderAt(result.Revision), answer.WrittenSpan);
+        Answers.Send(call, Server.HeaderAt(result.Revision), answer);
     }
 }

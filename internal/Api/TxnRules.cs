@@ -18,9 +18,11 @@ internal sealed class TxnRules(EtcdServer server) : IProposedRules
         error = null;
 
         // One level more than the operations allow: what lies deeper is refused as too many operations, not as garbage.
-        if (!TxnRequestView.IsWellFormed(message, Math.Min(server.Options.MaxTxnOps, TxnRequestView.DepthMax - 2) + 2))
+        int levels = (int)Math.Min(server.Options.MaxTxnOps + 2L, TxnRequestView.DepthMax);
+        if (!TxnRequestView.IsWellFormed(message, levels, out bool tooDeep))
         {
-            return false;
+            error = tooDeep ? EtcdError.TooManyOps : null;
+            return tooDeep;
         }
 
         if (!server.QuotaAllows(RaftOp.Txn, message))
@@ -54,7 +56,7 @@ internal sealed class TxnRules(EtcdServer server) : IProposedRules
         BadRange bad = TxnApplier.FindBadRange(message, view, home.RangeScratch);
         if (bad.Error is null && readOnly)
         {
-            home.Answer.ResetWrittenCount();
+            home.Answer.Reset();
             new ReadOnlyTxn(home.RangeScratch).Run(txn, view, home.Answer);
         }
 
@@ -66,7 +68,7 @@ internal sealed class TxnRules(EtcdServer server) : IProposedRules
         }
         else if (readOnly)
         {
-            Answers.Send(call, server.HeaderAt(revision), home.Answer.WrittenSpan);
+            Answers.Send(call, server.HeaderAt(revision), home.Answer);
         }
 
         return bad.Error is not null || readOnly;

@@ -11,13 +11,14 @@ public sealed class BackendSnapshot
     private readonly Bucket[] _buckets = new Bucket[BackendNames.Count];
     private readonly bool[] _present = new bool[BackendNames.Count];
 
-    internal BackendSnapshot(ReadSnapshot bolt, long inUseBytes)
+    internal BackendSnapshot(Db db)
     {
-        Bolt = bolt;
-        InUseBytes = inUseBytes;
+        Db = db;
+        Bolt = db.Current;
+        InUseBytes = db.InUseBytes;
         for (int i = 0; i < BackendNames.Count; i++)
         {
-            _present[i] = bolt.TryBucket(BackendNames.Of((BackendBucket)i), out _buckets[i]);
+            _present[i] = Bolt.TryBucket(BackendNames.Of((BackendBucket)i), out _buckets[i]);
         }
     }
 
@@ -31,6 +32,9 @@ public sealed class BackendSnapshot
     public long InUseBytes { get; }
 
     internal ReadSnapshot Bolt { get; }
+
+    /// <summary>The file that it lies in: transaction ids of two files have nothing to do with each other.</summary>
+    internal Db Db { get; }
 
     /// <summary>Finds a value; the span lies in the map, whatever the key's.</summary>
     public unsafe bool TryGet(BackendBucket bucket, scoped ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value)

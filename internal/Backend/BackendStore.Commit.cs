@@ -33,7 +33,8 @@ public sealed partial class BackendStore
                     Commit((BatchBuffer)order.Subject!);
                     break;
                 case OrderKind.Hash:
-                    Tell(new Report(null, null, null, order.Done, HashOf(_db.Current, (Func<string, string, bool>)order.Subject!)));
+                    StatusHash hash = StatusHash.Of(_db.Current, (SkipsEntry)order.Subject!);
+                    Tell(new Report(null, null, null, order.Done, hash.Hash));
                     break;
                 case OrderKind.Defragment:
                     Defragment(order.Done!);
@@ -55,7 +56,11 @@ public sealed partial class BackendStore
 
     private void Commit(BatchBuffer batch)
     {
-        _db.ReleasePendingBefore((ulong)Volatile.Read(ref _releaseBefore));
+        if (Volatile.Read(ref _unreadBefore) is { } oldest && oldest.Db == _db)
+        {
+            _db.ReleasePendingBefore(oldest.TxId);
+        }
+
         BoltError error = _db.Begin(out WriteTx? tx);
         error = error.Failed ? error : Fill(tx!, batch);
         long began = Timings?.Clock.MonotonicNanos ?? 0;
@@ -68,7 +73,7 @@ public sealed partial class BackendStore
             return;
         }
 
-        Tell(new Report(batch, new BackendSnapshot(_db.Current, _db.InUseBytes), null, null, null));
+        Tell(new Report(batch, new BackendSnapshot(_db), null, null, null));
     }
 
     private void Tell(in Report report)

@@ -12,13 +12,14 @@ public sealed record DefragmentResult(string? Error, bool IsFatal);
 
 public sealed partial class BackendStore
 {
+    // Files that readers may still follow, oldest first; core thread.
     private readonly Queue<Db> _replaced = new();
     private int _defragmentations;
 
     /// <summary>Core thread: CRC32C over the db after a commit of everything so far (spec storage §4.6, Hash).</summary>
     /// <param name="skip">(bucket, key) pairs to leave out, e.g. meta/consistent_index and meta/term.</param>
     /// <param name="done">Gets the hash, on the core thread.</param>
-    public void RequestHash(Func<string, string, bool> skip, Action<uint> done)
+    public void RequestHash(SkipsEntry skip, Action<uint> done)
     {
         CloseBatch();
         Send(new Order(OrderKind.Hash, skip, result => done((uint)result!)));
@@ -37,18 +38,6 @@ public sealed partial class BackendStore
     {
         CloseBatch();
         Send(new Order(OrderKind.Copy, null, result => done((HotCopy?)result)));
-    }
-
-    /// <summary>True when replaced files wait for readers; call <see cref="CloseReplaced"/> once they have passed.</summary>
-    public bool HasReplaced => _replaced.Count > 0;
-
-    /// <summary>Core thread: no reader follows snapshots of replaced files any more.</summary>
-    public void CloseReplaced()
-    {
-        while (_replaced.TryDequeue(out Db? db))
-        {
-            Send(new Order(OrderKind.CloseOld, db, null));
-        }
     }
 
     internal void Release(HotCopy copy) => Send(new Order(OrderKind.EndCopy, copy, null));
@@ -85,25 +74,28 @@ public sealed partial class BackendStore
         BoltError error = Db.Open(
             _disk, temporary, BoltOptions(_options) with { ReadersByEpoch = false }, out Db? fresh);
         error = error.Failed ? error : CopyAll(_db, fresh!);
-        fresh?.Dispose();
         if (error.Failed)
         {
+            fresh?.Dispose();
             _ = _disk.Remove(temporary);
             Tell(new Report(null, null, null, done, new DefragmentResult(error.Text, IsFatal: false)));
             return;
         }
 
+        // The copy stays open: its lock is on the name from the first moment on.
         Errno errno = _disk.Rename(temporary, _path);
         string? text = errno.Failed ? $"rename {temporary} {_path}: {errno}" : null;
         if (text is null)
         {
-            errno = slash > 0 ? _disk.SyncDirectory(_path[..slash]) : default;
-            error = Db.Open(_disk, _path, BoltOptions(_options), out fresh);
-            text = errno.Failed ? $"sync {_path[..slash]}: {errno}" : error.Text;
+            fresh!.TakePlace(_path);
+            string folder = slash > 0 ? _path[..slash] : slash == 0 ? "/" : ".";
+            errno = _disk.SyncDirectory(folder);
+            text = errno.Failed ? $"sync {folder}: {errno}" : null;
         }
 
         if (text is not null)
         {
+            fresh!.Dispose();
             _broken = true;
             Tell(new Report(null, null, null, done, new DefragmentResult(text, IsFatal: true)));
             return;
@@ -112,9 +104,7 @@ public sealed partial class BackendStore
         Timings?.Defragment.ObserveNanos(Timings.Clock.MonotonicNanos - began);
         Db old = _db;
         _db = fresh!;
-        Volatile.Write(ref _releaseBefore, 0);
-        var snapshot = new BackendSnapshot(_db.Current, _db.InUseBytes);
-        Tell(new Report(null, snapshot, old, done, new DefragmentResult(null, IsFatal: false)));
+        Tell(new Report(null, new BackendSnapshot(_db), old, done, new DefragmentResult(null, IsFatal: false)));
     }
 
     private static BoltError CopyAll(Db from, Db to)
@@ -127,34 +117,5 @@ public sealed partial class BackendStore
         }
 
         return error;
-    }
-
-    private static object HashOf(ReadSnapshot snapshot, Func<string, string, bool> skip)
-    {
-        uint crc = 0;
-        Cursor names = snapshot.Root.Cursor();
-        for (bool more = names.First(); more; more = names.Next())
-        {
-            if (!snapshot.TryBucket(names.Key, out Bucket bucket))
-            {
-                continue;
-            }
-
-            string name = System.Text.Encoding.UTF8.GetString(names.Key);
-            crc = Crc32C.Append(crc, names.Key);
-            Cursor pairs = bucket.Cursor();
-            for (bool pair = pairs.First(); pair; pair = pairs.Next())
-            {
-                if (name == "meta" && skip(name, System.Text.Encoding.UTF8.GetString(pairs.Key)))
-                {
-                    continue;
-                }
-
-                crc = Crc32C.Append(crc, pairs.Key);
-                crc = Crc32C.Append(crc, pairs.Value);
-            }
-        }
-
-        return crc;
     }
 }

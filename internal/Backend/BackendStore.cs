@@ -3,7 +3,7 @@
 // It must never know what a bucket means, and never make the core wait for the disk.
 //
 // Public API in short
-//   BackendStore.Open(disk, path, options, …)      creates the ten buckets; error text as bbolt's
+//   BackendStore.Open(disk, path, options, …)      creates the ten buckets; errors are bbolt's
 //   core thread:   Source = store                   what feeds bucket `key`
 //                  Put / Delete(bucket, key, …)     small buckets, copied into the open batch
 //                  SetConsistentIndex, SetConfState written with whatever batch closes next
@@ -34,6 +34,9 @@ public sealed record BackendOptions
 
     /// <summary>--unsafe-no-fsync.</summary>
     public bool NoSync { get; init; }
+
+    /// <summary>No log stands beside the db yet: one whose creation a crash cut short is made anew.</summary>
+    public bool FirstStart { get; init; }
 }
 
 /// <summary>The backend: buckets of one db file.</summary>
@@ -55,7 +58,7 @@ public sealed partial class BackendStore : Actor, IDisposable
     private long _openSince = long.MaxValue;
     private long _ticket = 1;
     private long _committed;
-    private long _releaseBefore;
+    private BackendSnapshot? _unreadBefore;
     private ulong _consistentIndex;
     private ulong _term;
     private byte[]? _confState;
@@ -67,7 +70,7 @@ public sealed partial class BackendStore : Actor, IDisposable
         _options = options;
         _onFatal = onFatal;
         _db = db;
-        Snapshot = new BackendSnapshot(db.Current, db.InUseBytes);
+        Snapshot = new BackendSnapshot(db);
         _consistentIndex = ReadNumber(BackendNames.ConsistentIndex);
         _term = ReadNumber(BackendNames.Term);
         DurableIndex = _consistentIndex;
@@ -123,25 +126,27 @@ public sealed partial class BackendStore : Actor, IDisposable
     /// <param name="options">Bounds.</param>
     /// <param name="onFatal">Called once with the error's text when a commit fails: log `failed to commit tx` at level
     /// fatal and end the process (spec storage §10a.1). Called on the backend's thread.</param>
-    /// <param name="error">bbolt's text; `timeout` when another process holds the lock: try again.</param>
-    public static BackendStore? Open(
-        IDisk disk, string path, BackendOptions options, Action<string> onFatal, out string? error)
+    /// <param name="backend">The open store, null when it failed.</param>
+    /// <returns><see cref="BoltError.Locked"/> when another process holds the lock: try again.</returns>
+    public static BoltError Open(
+        IDisk disk, string path, BackendOptions options, Action<string> onFatal, out BackendStore? backend)
     {
-        BoltError failed = Db.Open(disk, path, BoltOptions(options), out Db? db);
-        if (!failed.Failed)
+        backend = null;
+        BoltError error = Db.Open(disk, path, BoltOptions(options), out Db? db);
+        if (error.Failed)
         {
-            failed = CreateBuckets(db!);
-            if (!failed.Failed)
-            {
-                error = null;
-                return new BackendStore(disk, path, options, db!, onFatal);
-            }
-
-            db!.Dispose();
+            return error;
         }
 
-        error = failed.Text;
-        return null;
+        error = CreateBuckets(db!);
+        if (error.Failed)
+        {
+            db!.Dispose();
+            return error;
+        }
+
+        backend = new BackendStore(disk, path, options, db!, onFatal);
+        return BoltError.Ok;
     }
 
     /// <summary>Called on the backend's thread whenever a report waits for <see cref="Poll"/>.</summary>
@@ -184,8 +189,17 @@ public sealed partial class BackendStore : Actor, IDisposable
     /// <summary>True when everything before that <see cref="ForceCommit"/> is durable and visible in Snapshot.</summary>
     public bool IsCommitted(long ticket) => _committed >= ticket;
 
-    /// <summary>Core thread: no reader follows snapshots older than this one any more.</summary>
-    public void ReadersPassed(BackendSnapshot oldest) => Volatile.Write(ref _releaseBefore, (long)oldest.TxId);
+    /// <summary>Core thread: no reader follows snapshots older than this one any more. What only those reach may be
+    /// reused, and files that were replaced before its own are closed.</summary>
+    public void ReadersPassed(BackendSnapshot oldest)
+    {
+        Volatile.Write(ref _unreadBefore, oldest);
+        while (_replaced.TryPeek(out Db? db) && db != oldest.Db)
+        {
+            _ = _replaced.Dequeue();
+            Send(new Order(OrderKind.CloseOld, db, null));
+        }
+    }
 
     /// <summary>Core thread: takes what the backend reports, closes the open batch when it is due. Between entries
     /// only: a batch holds whole entries.</summary>
@@ -243,6 +257,11 @@ public sealed partial class BackendStore : Actor, IDisposable
         foreach (BatchBuffer buffer in _spare)
         {
             buffer.Dispose();
+        }
+
+        foreach (Db replaced in _replaced)
+        {
+            replaced.Dispose();
         }
 
         _db.Dispose();
@@ -313,7 +332,12 @@ public sealed partial class BackendStore : Actor, IDisposable
 
     private static DbOptions BoltOptions(BackendOptions options)
     {
-        return new DbOptions { NoSync = options.NoSync, ReadersByEpoch = true };
+        return new DbOptions
+        {
+            NoSync = options.NoSync,
+            ReadersByEpoch = true,
+            FinishesCreation = options.FirstStart,
+        };
     }
 
     private static BoltError CreateBuckets(Db db)

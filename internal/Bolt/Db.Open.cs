@@ -62,7 +62,9 @@ public sealed unsafe partial class Db
             return BoltError.From("stat", file.Path, errno);
         }
 
-        if (length == 0 && !options.ReadOnly)
+        bool unmade = length == 0
+            || (options.FinishesCreation && IsHalfMade(file, length, options.PageSize));
+        if (unmade && !options.ReadOnly)
         {
             BoltError created = Create(disk, file, options, out length);
             if (created.Failed)
@@ -73,6 +75,34 @@ public sealed unsafe partial class Db
 
         BoltError error = ReadMeta(file, length, options.PageSize, out Meta meta);
         return error.Failed ? error : MapAndWalk(file, length, meta, options, out db);
+    }
+
+    /// <summary>True for what a power failure or a kill leaves of a file that was being created: part of its first pages,
+    /// the rest zero. Nothing was ever in it.</summary>
+    private static bool IsHalfMade(IDiskFile file, long length, int pageSize)
+    {
+        const int sector = 512;
+        byte[] whole = NewFile(pageSize);
+        byte[] found = new byte[Math.Min(length, whole.Length)];
+        if (length > whole.Length || file.ReadAt(found, 0, out int read).Failed || read != found.Length)
+        {
+            return false;
+        }
+
+        bool half = found.Length < whole.Length;
+        for (int at = 0; at < found.Length; at += sector)
+        {
+            ReadOnlySpan<byte> part = found.AsSpan(at, Math.Min(sector, found.Length - at));
+            bool made = part.SequenceEqual(whole.AsSpan(at, part.Length));
+            if (!made && part.ContainsAnyExcept((byte)0))
+            {
+                return false;
+            }
+
+            half |= !made;
+        }
+
+        return half;
     }
 
     private static BoltError Create(IDisk disk, IDiskFile file, DbOptions options, out long length)

@@ -11,7 +11,7 @@ namespace EtcdAot.Bolt;
 /// <summary>A bolt file.</summary>
 public sealed unsafe partial class Db : IDisposable
 {
-    private readonly DbOptions _options;
+    private DbOptions _options;
     private readonly IDiskFile _file;
     private readonly IFileMap _map;
     private readonly List<ulong> _pins = [];
@@ -28,13 +28,14 @@ public sealed unsafe partial class Db : IDisposable
         _file = file;
         _map = map;
         _fileLength = fileLength;
+        Path = file.Path;
         _metaPage = new byte[meta.PageSize];
         Current = new ReadSnapshot(new Pages(map.Address, meta.PageSize, meta.HighWaterMark), meta);
         _tx = new WriteTx(this);
     }
 
-    /// <summary>Path by which it was opened.</summary>
-    public string Path => _file.Path;
+    /// <summary>Path by which it was opened, or which it has taken.</summary>
+    public string Path { get; private set; }
 
     /// <summary>Bytes of a page.</summary>
     public int PageSize => Current.Meta.PageSize;
@@ -93,6 +94,15 @@ public sealed unsafe partial class Db : IDisposable
     {
         _unreadBefore = Math.Max(_unreadBefore, Math.Min(txId, Current.TxId));
         ReleaseUnread();
+    }
+
+    /// <summary>Says that the file, until now read by nobody, has got the name under which others read it: old metas
+    /// count as read from now on (<see cref="DbOptions.ReadersByEpoch"/>).</summary>
+    internal void TakePlace(string path)
+    {
+        Path = path;
+        _unreadBefore = Current.TxId;
+        _options = _options with { ReadersByEpoch = true };
     }
 
     /// <summary>Begins the one write transaction. Fails read-only and after a failed commit.</summary>

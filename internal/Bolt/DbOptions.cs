@@ -7,6 +7,9 @@ public sealed record DbOptions
     /// <summary>Opened for reading, with a shared lock; never created.</summary>
     public bool ReadOnly { get; init; }
 
+    /// <summary>A file whose creation was cut short counts as a new one; otherwise it is refused, as by bbolt.</summary>
+    public bool FinishesCreation { get; init; }
+
     /// <summary>No fdatasync and no fsync (--unsafe-no-fsync).</summary>
     public bool NoSync { get; init; }
 

@@ -1,8 +1,11 @@
-// The hash of `snapshot status` (spec storage §8.3): CRC-32C over bucket names, keys and values in byte
-// order. Offline tools; reads only.
+// The hash of `snapshot status` and of Maintenance.Hash (spec storage §8.3, §4.6): CRC-32C over bucket names, keys and
+// values in byte order. Reads only; whoever owns the snapshot.
 using EtcdAot.Sys;
 
 namespace EtcdAot.Bolt;
+
+/// <summary>True for an entry to leave out of a hash.</summary>
+public delegate bool SkipsEntry(ReadOnlySpan<byte> bucket, ReadOnlySpan<byte> key);
 
 /// <summary>What a walk over all entries adds up to.</summary>
 /// <param name="Hash">CRC-32C over all buckets.</param>
@@ -10,7 +13,9 @@ namespace EtcdAot.Bolt;
 public readonly record struct StatusHash(uint Hash, long Keys)
 {
     /// <summary>Reads the whole snapshot.</summary>
-    public static StatusHash Of(ReadSnapshot snapshot)
+    /// <param name="snapshot">The db.</param>
+    /// <param name="skip">What to leave out, null for nothing.</param>
+    public static StatusHash Of(ReadSnapshot snapshot, SkipsEntry? skip = null)
     {
         uint crc = 0;
         long keys = 0;
@@ -26,6 +31,11 @@ public readonly record struct StatusHash(uint Hash, long Keys)
             Cursor entries = bucket.Cursor();
             for (bool entry = entries.First(); entry; entry = entries.Next())
             {
+                if (skip?.Invoke(buckets.Key, entries.Key) == true)
+                {
+                    continue;
+                }
+
                 crc = Crc32C.Append(crc, entries.Key);
 
                 // bbolt gives a nested bucket as an absent value.

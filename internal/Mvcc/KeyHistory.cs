@@ -108,34 +108,27 @@ internal unsafe struct KeyHistory
 
     /// <summary>What a compaction at <paramref name="main"/> keeps (spec storage §4.5): entries from
     /// <paramref name="firstKept"/> on stay in the index; <paramref name="kept"/> is the one that stands for the state
-    /// at that revision, −1 for none.</summary>
+    /// at that revision, −1 for none. Its cost does not grow with the history: it is asked for each record hashed.</summary>
     public static void Keep(KeyHistory* history, long main, out int firstKept, out int kept)
     {
         RevisionEntry* entries = Entries(history);
-        int count = CountOf(history);
-        int start = 0;
-        int end = count;
-        for (int i = 0; i < count; i++)
+        int last = LastAt(history, main);
+        int first = LastAt(history, main - 1) + 1;
+
+        // A generation that ends at that very revision ends with its tombstone, whatever the transaction did behind it.
+        for (int i = first; i <= last; i++)
         {
             if (entries[i].IsTombstone)
             {
-                if (entries[i].Main >= main)
-                {
-                    end = i + 1;
-                    break;
-                }
-
-                start = i + 1;
+                firstKept = i;
+                kept = i;
+                return;
             }
         }
 
-        kept = -1;
-        for (int i = start; i < end && entries[i].Main <= main; i++)
-        {
-            kept = i;
-        }
-
-        firstKept = kept >= 0 ? kept : start;
+        bool ended = last < first && last >= 0 && entries[last].IsTombstone;
+        kept = ended ? -1 : last;
+        firstKept = kept >= 0 ? kept : first;
     }
 }
 

@@ -13,25 +13,28 @@ internal unsafe struct RevisionHash
 {
     private readonly long _at;
     private readonly long _compacted;
-    private readonly bool _filters;
-    private readonly long _keptAt;
+    private readonly bool _keepsTombstones;
+    private bool _filters;
+    private long _keptAt;
+    private bool _looking;
+    private byte[]? _lookFrom;
     private Revision _next;
     private uint _crc;
 
-    /// <param name="root">Index.</param>
     /// <param name="at">Last main revision hashed.</param>
     /// <param name="compacted">Compacted revision that decides what is invisible.</param>
     /// <param name="keepsTombstones">True for a compaction's own hash: a kept tombstone makes the kept set non-empty.</param>
-    public RevisionHash(IndexPage* root, long at, long compacted, bool keepsTombstones)
+    public RevisionHash(long at, long compacted, bool keepsTombstones)
     {
         _at = at;
         _compacted = compacted;
-        bool keepsAny = compacted >= 0 && KeepsAny(root, at, keepsTombstones);
+        _keepsTombstones = keepsTombstones;
+        _looking = compacted >= 0;
 
         // When nothing is kept the original leaves nothing out of what is still on its disk. While its compaction is under
         // way that changes from moment to moment; what is hashed here is what the finished compaction leaves.
-        _filters = keepsAny || (compacted >= 0 && !keepsTombstones);
-        _keptAt = keepsAny ? at : compacted;
+        _filters = compacted >= 0 && !keepsTombstones;
+        _keptAt = compacted;
         _next = new Revision(0, 0);
         _crc = Crc32C.Append(0, "key"u8);
     }
@@ -43,6 +46,11 @@ internal unsafe struct RevisionHash
     /// <returns>True at the end.</returns>
     public bool Step(in ReadSource source, long committed, int budget)
     {
+        if (_looking && !LookForKept(source.Root, ref budget))
+        {
+            return false;
+        }
+
         if (_next.Main <= committed && !StepBolt(source, committed, ref budget))
         {
             return false;
@@ -135,25 +143,33 @@ internal unsafe struct RevisionHash
             && !KeyHistory.Entries(history)[kept].IsTombstone;
     }
 
-    private static bool KeepsAny(IndexPage* root, long at, bool keepsTombstones)
+    // Whether the compaction keeps anything at all decides whether it filters. When every key is dead the whole index is
+    // walked for that, so it goes in steps too; later writes do not change what is kept.
+    private bool LookForKept(IndexPage* root, ref int budget)
     {
-        IndexCursor cursor = IndexCursor.Seek(root, default);
-        while (true)
+        IndexCursor cursor = IndexCursor.Seek(root, _lookFrom);
+        for (KeyRecord* record = cursor.Current(out _); record != null; record = cursor.Current(out _))
         {
-            KeyRecord* record = cursor.Current(out _);
-            if (record == null)
+            if (budget-- <= 0)
             {
+                _lookFrom = KeyRecord.Key(record).ToArray();
                 return false;
             }
 
             cursor.Next();
             KeyHistory* history = KeyRecord.History(record);
-            KeyHistory.Keep(history, at, out _, out int kept);
-            if (kept >= 0 && (keepsTombstones || !KeyHistory.Entries(history)[kept].IsTombstone))
+            KeyHistory.Keep(history, _at, out _, out int kept);
+            if (kept >= 0 && (_keepsTombstones || !KeyHistory.Entries(history)[kept].IsTombstone))
             {
-                return true;
+                _filters = true;
+                _keptAt = _at;
+                break;
             }
         }
+
+        _looking = false;
+        _lookFrom = null;
+        return true;
     }
 }
 
@@ -181,10 +197,7 @@ public sealed class HashKvJob : IDisposable
         _revision = revision;
         _compacted = view.CompactedRevision;
         _current = view.Revision;
-        unsafe
-        {
-            _hash = new RevisionHash(view.Source.Root, revision, _compacted, keepsTombstones: false);
-        }
+        _hash = new RevisionHash(revision, _compacted, keepsTombstones: false);
     }
 
     /// <summary>Begins; revision 0 means current.</summary>

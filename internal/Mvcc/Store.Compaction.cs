@@ -12,7 +12,7 @@ public sealed unsafe partial class Store
     private const int KeysPerStep = 4000;
 
     private readonly Queue<CompactionJob> _compactions = new();
-    private readonly List<(nint Record, int FirstKept)> _dropping = [];
+    private readonly List<(nint Record, int From, int FirstKept)> _dropping = [];
     private long _compactionDone = -1;
     private long _nextCompactionStep;
 
@@ -35,7 +35,13 @@ public sealed unsafe partial class Store
         public RevisionHash Hash;
         public long StartedNanos;
         public byte[] LastKey = [];
+
+        /// <summary>Where the walk goes on, −1 at the start.</summary>
         public int LastKeyLength = -1;
+
+        /// <summary>Revisions of the key that it goes on with whose records are deleted already; their entries leave the
+        /// index together with the last of them.</summary>
+        public int Deleted;
     }
 
     /// <summary>Hashes of past compactions; any thread.</summary>
@@ -127,7 +133,7 @@ public sealed unsafe partial class Store
         _options.Log.Info("mvcc/index.go", "compact tree index").With("revision", job.Revision).Write();
         if (job.WantsHash)
         {
-            job.Hash = new RevisionHash(_index.Root, job.Revision, job.Previous, keepsTombstones: true);
+            job.Hash = new RevisionHash(job.Revision, job.Previous, keepsTombstones: true);
         }
 
         job.Phase = job.WantsHash ? Phase.Hashing : Phase.Dropping;
@@ -144,42 +150,50 @@ public sealed unsafe partial class Store
         return false;
     }
 
-    /// <summary>Walks on from the last key: drops old revisions from the index and their records from the db.</summary>
+    /// <summary>Walks on from where it was: drops old revisions from the index and their records from the db. A key with
+    /// more of them than a step may delete takes several.</summary>
     private bool StepDrop(CompactionJob job)
     {
-        Span<byte> start = job.LastKeyLength < 0 ? default : job.LastKey.AsSpan(0, job.LastKeyLength + 1);
+        Span<byte> start = job.LastKeyLength < 0 ? default : job.LastKey.AsSpan(0, job.LastKeyLength);
         IndexCursor cursor = IndexCursor.Seek(_index.Root, start);
-        KeyRecord* last = null;
+        int left = _options.CompactionBatch;
         bool ended = false;
-        int deletes = 0;
         _dropping.Clear();
-        for (int keys = 0; keys < KeysPerStep && deletes < _options.CompactionBatch; keys++)
+        for (int keys = 0; keys < KeysPerStep && left > 0 && !ended; keys++)
         {
             KeyRecord* record = cursor.Current(out _);
-            if (record == null)
+            ended = record == null;
+            if (ended)
             {
-                ended = true;
+                break;
+            }
+
+            KeyHistory.Keep(KeyRecord.History(record), job.Revision, out int firstKept, out _);
+            int from = job.Deleted;
+            int take = Math.Min(left, firstKept - from);
+            left -= take;
+            if (from + take < firstKept)
+            {
+                DeleteRecords(record, from, from + take);
+                job.Deleted = from + take;
+                GoOnAt(job, KeyRecord.Key(record), behind: false);
                 break;
             }
 
             cursor.Next();
-            last = record;
-            KeyHistory.Keep(KeyRecord.History(record), job.Revision, out int firstKept, out _);
+            job.Deleted = 0;
+            GoOnAt(job, KeyRecord.Key(record), behind: true);
             if (firstKept > 0)
             {
-                _dropping.Add(((nint)record, firstKept));
-                deletes += firstKept;
+                _dropping.Add(((nint)record, from, firstKept));
             }
         }
 
-        if (last != null)
+        foreach ((nint record, int from, int firstKept) in _dropping)
         {
-            Remember(job, KeyRecord.Key(last));
-        }
-
-        foreach ((nint record, int firstKept) in _dropping)
-        {
-            DropRevisions((KeyRecord*)record, firstKept);
+            DeleteRecords((KeyRecord*)record, from, firstKept);
+            _index.Drop((KeyRecord*)record, firstKept);
+            _changed = true;
         }
 
         if (ended)
@@ -188,11 +202,11 @@ public sealed unsafe partial class Store
             return false;
         }
 
-        return deletes > 0;
+        return left < _options.CompactionBatch;
     }
 
-    /// <summary>The key and a zero byte behind it: the next possible key.</summary>
-    private static void Remember(CompactionJob job, ReadOnlySpan<byte> key)
+    /// <summary>The next possible key is the key and a zero byte behind it.</summary>
+    private static void GoOnAt(CompactionJob job, ReadOnlySpan<byte> key, bool behind)
     {
         if (job.LastKey.Length < key.Length + 1)
         {
@@ -201,21 +215,18 @@ public sealed unsafe partial class Store
 
         key.CopyTo(job.LastKey);
         job.LastKey[key.Length] = 0;
-        job.LastKeyLength = key.Length;
+        job.LastKeyLength = key.Length + (behind ? 1 : 0);
     }
 
-    private void DropRevisions(KeyRecord* record, int firstKept)
+    private void DeleteRecords(KeyRecord* record, int from, int end)
     {
         Span<byte> key = stackalloc byte[Mvcc.Revision.TombstoneKeyBytes];
         RevisionEntry* entries = KeyHistory.Entries(KeyRecord.History(record));
-        for (int i = 0; i < firstKept; i++)
+        for (int i = from; i < end; i++)
         {
             int length = entries[i].Revision.Encode(key, entries[i].IsTombstone);
             _backend.Delete(BackendBucket.Key, key[..length]);
         }
-
-        _index.Drop(record, firstKept);
-        _changed = true;
     }
 
     private void Finish(CompactionJob job)

@@ -76,7 +76,7 @@ public sealed unsafe partial class Store : IBatchSource, IDisposable
     private long _pendingBytes;
     private bool _changed;
 
-    private readonly record struct PassedSnapshot(BackendSnapshot Snapshot, long Epoch, bool Replaced);
+    private readonly record struct PassedSnapshot(BackendSnapshot Snapshot, long Epoch);
 
     public Store(BackendStore backend, ReaderRegistry readers, StoreOptions options, ILeaseLedger? leases)
     {
@@ -152,7 +152,7 @@ public sealed unsafe partial class Store : IBatchSource, IDisposable
         TagCompactions(closed);
         if (old != _snapshot)
         {
-            _passing.Enqueue(new PassedSnapshot(_snapshot, closed, _backend.HasReplaced));
+            _passing.Enqueue(new PassedSnapshot(_snapshot, closed));
         }
 
         _changed = false;
@@ -209,11 +209,6 @@ public sealed unsafe partial class Store : IBatchSource, IDisposable
         while (_passing.TryPeek(out PassedSnapshot passed) && passed.Epoch < oldest)
         {
             _ = _passing.Dequeue();
-            if (passed.Replaced)
-            {
-                _backend.CloseReplaced();
-            }
-
             _backend.ReadersPassed(passed.Snapshot);
         }
     }

@@ -1,6 +1,5 @@
 // Fields of answers behind their header, encoded where they come up: by the applier for writes, by the I/O thread for
 // reads. Byte for byte what the generated classes would write. Any thread; the writer belongs to one.
-using System.Buffers;
 using EtcdAot.Mvcc;
 using EtcdAot.Wire.Codecs;
 
@@ -10,28 +9,45 @@ namespace EtcdAot.Server;
 public static class AnswerEncoding
 {
     /// <summary>A varint field, left out when zero.</summary>
-    public static void NonZero(ArrayBufferWriter<byte> target, int field, ulong value)
+    public static void NonZero(AnswerBuffer target, int field, ulong value)
     {
         if (value != 0)
         {
             int size = ProtoWriter.SizeOf(field, value);
-            var writer = new ProtoWriter(target.GetSpan(size));
-            writer.Field(field, value);
-            target.Advance(size);
+            if (target.TryTake(size, out Span<byte> room))
+            {
+                var writer = new ProtoWriter(room);
+                writer.Field(field, value);
+            }
         }
     }
 
     /// <summary>A bytes or message field, also when empty.</summary>
-    public static void Bytes(ArrayBufferWriter<byte> target, int field, ReadOnlySpan<byte> value)
+    public static void Bytes(AnswerBuffer target, int field, ReadOnlySpan<byte> value)
     {
         int size = ProtoWriter.SizeOfBytes(field, value.Length);
-        var writer = new ProtoWriter(target.GetSpan(size));
-        writer.Bytes(field, value);
-        target.Advance(size);
+        if (target.TryTake(size, out Span<byte> room))
+        {
+            var writer = new ProtoWriter(room);
+            writer.Bytes(field, value);
+        }
+    }
+
+    /// <summary>A message field whose encoding stands in another buffer.</summary>
+    public static void Message(AnswerBuffer target, int field, AnswerBuffer inner)
+    {
+        if (inner.IsOver)
+        {
+            target.CountOver(inner.Size);
+        }
+        else
+        {
+            Bytes(target, field, inner.WrittenSpan);
+        }
     }
 
     /// <summary>header of an answer inside a txn: the revision alone.</summary>
-    public static void InnerHeader(ArrayBufferWriter<byte> target, long revision)
+    public static void InnerHeader(AnswerBuffer target, long revision)
     {
         Span<byte> header = stackalloc byte[11];
         var writer = new ProtoWriter(header);
@@ -40,7 +56,7 @@ public static class AnswerEncoding
     }
 
     /// <summary>more and count of a range answer.</summary>
-    public static void RangeEnd(ArrayBufferWriter<byte> target, in RangeResult result)
+    public static void RangeEnd(AnswerBuffer target, in RangeResult result)
     {
         NonZero(target, 3, result.More ? 1UL : 0);
         NonZero(target, 4, (ulong)result.Count);
@@ -48,7 +64,7 @@ public static class AnswerEncoding
 }
 
 /// <summary>Writes found KeyValues as a repeated field.</summary>
-public readonly struct KeyValueFieldSink(ArrayBufferWriter<byte> target, int field) : IRangeSink, IDeleteSink
+public readonly struct KeyValueFieldSink(AnswerBuffer target, int field) : IRangeSink, IDeleteSink
 {
     public void Add(ReadOnlySpan<byte> keyValue) => AnswerEncoding.Bytes(target, field, keyValue);
 

@@ -1,6 +1,6 @@
 // The operations of the key space and of alarms, one method each: what they change and the fields they answer with.
-using System.Buffers;
 using EtcdAot.Mvcc;
+using EtcdAot.Observe;
 using EtcdAot.Sys;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
@@ -13,7 +13,7 @@ internal sealed partial class Applier
     private const ulong AlarmActivate = 1;
     private const ulong AlarmDeactivate = 2;
 
-    private readonly ArrayBufferWriter<byte> _previous = new();
+    private readonly AnswerBuffer _previous = new();
 
     /// <summary>Proposes that this member's db is full, once.</summary>
     private void ProposeNoSpace(RaftLoop loop)
@@ -23,13 +23,42 @@ internal sealed partial class Applier
             return;
         }
 
-        _alarmProposed = true;
         Span<byte> alarm = stackalloc byte[32];
         var writer = new ProtoWriter(alarm);
         writer.NonZero(1, AlarmActivate);
         writer.NonZero(2, _memberId);
         writer.NonZero(3, (ulong)AlarmKind.NoSpace);
-        loop.ProposeOwn(EncodeOwn(RaftOp.Alarm, alarm[..writer.Position]));
+        _alarmProposed = loop.ProposeOwn(EncodeOwn(RaftOp.Alarm, alarm[..writer.Position]));
+    }
+
+    // An alarm may get lost on its way into the log. Whoever waits for it is not kept for ever: that the db is full is true
+    // without it.
+    private void GoOnWithAlarm(long now, RaftLoop loop)
+    {
+        if (_awaitingAlarm.Count == 0)
+        {
+            return;
+        }
+
+        if (now - _awaitingAlarm[0].Proposal.StartNanos >= _requestTimeoutNanos)
+        {
+            _alarmProposed = false;
+            AnswerAwaitingAlarm(loop);
+        }
+        else
+        {
+            ProposeNoSpace(loop);
+        }
+    }
+
+    private void AnswerAwaitingAlarm(RaftLoop loop)
+    {
+        foreach ((Proposal waiting, EtcdError? error) in _awaitingAlarm)
+        {
+            loop.OnRequestApplied(waiting, error);
+        }
+
+        _awaitingAlarm.Clear();
     }
 
     /// <summary>An entry of the member itself, with one count.</summary>
@@ -43,7 +72,8 @@ internal sealed partial class Applier
 
     private EtcdError? ApplyPut(in InternalRequestView request, Proposal? proposal)
     {
-        _ = PutRequestView.TryParse(request.Body, out PutRequestView put);
+        bool read = PutRequestView.TryParse(request.Body, out PutRequestView put);
+        Invariant.Check(read, "a committed put can be read");
         put.PrevKv &= proposal is not null;
         WriteTxn write = _store.BeginWrite();
         MvccStatus status = write.Put(put, out ReadOnlySpan<byte> previous);
@@ -58,8 +88,8 @@ internal sealed partial class Applier
 
     private EtcdError? ApplyDelete(ReadOnlySpan<byte> body, Proposal? proposal)
     {
-        _ = DeleteRangeRequestView.TryParse(body, out DeleteRangeRequestView delete);
-        _previous.ResetWrittenCount();
+        bool read = DeleteRangeRequestView.TryParse(body, out DeleteRangeRequestView delete);
+        Invariant.Check(read, "a committed delete can be read");
         var sink = new KeyValueFieldSink(_previous, 3);
         WriteTxn write = _store.BeginWrite();
         long deleted = write.DeleteRange(
@@ -68,14 +98,19 @@ internal sealed partial class Applier
         if (proposal is not null)
         {
             AnswerEncoding.NonZero(proposal.Body, 2, (ulong)deleted);
-            proposal.Body.Write(_previous.WrittenSpan);
+            proposal.Body.Append(_previous);
         }
+
+        _previous.Reset();
 
         return null;
     }
 
+    // The one look at all of it: what walks the txn from here on need not look again.
     private EtcdError? ApplyTxn(in InternalRequestView request, Proposal? proposal)
     {
+        Invariant.Check(TxnRequestView.IsWellFormed(request.Body, TxnRequestView.DepthMax, out _),
+            "a committed txn can be read, and is nested no deeper than TxnRequestView.DepthMax");
         WriteTxn write = _store.BeginWrite();
         EtcdError? error = _txn.Apply(request.Body, write, proposal?.Body);
         write.End();
@@ -159,12 +194,7 @@ internal sealed partial class Applier
         if (alarm.Kind == AlarmKind.NoSpace)
         {
             _alarmProposed = false;
-            foreach ((Proposal waiting, EtcdError? error) in _awaitingAlarm)
-            {
-                loop.OnRequestApplied(waiting, error);
-            }
-
-            _awaitingAlarm.Clear();
+            AnswerAwaitingAlarm(loop);
         }
     }
 

@@ -32,6 +32,7 @@ internal sealed partial class Applier
     private readonly List<(Proposal Proposal, EtcdError? Error)> _awaitingAlarm = [];
     private readonly List<(Proposal Proposal, long Revision, EtcdError? Error)> _awaitingCompaction = [];
     private readonly ulong _heldAtStart;
+    private readonly long _requestTimeoutNanos;
     private bool _alarmProposed;
     private bool _reconciled;
 
@@ -45,6 +46,7 @@ internal sealed partial class Applier
         _publisher = parts.Publisher;
         _snapshotter = parts.Snapshotter;
         _quota = Quota.FromFlag(parts.Options.QuotaBackendBytes);
+        _requestTimeoutNanos = parts.Options.RequestTimeoutNanos;
         _txn = new TxnApplier(parts.Leases);
         _ids = parts.Ids;
         _log = parts.Log;
@@ -93,8 +95,18 @@ internal sealed partial class Applier
     /// <summary>Revision of what is applied.</summary>
     public long Revision => _store.Revision;
 
-    /// <summary>The member stops: who waits for leases hears of it.</summary>
-    public void Stop(RaftLoop loop) => _leases.Stop(loop);
+    /// <summary>The member stops: whoever still waits here hears of it.</summary>
+    public void Stop(RaftLoop loop)
+    {
+        _leases.Stop(loop);
+        AnswerAwaitingAlarm(loop);
+        foreach ((Proposal waiting, _) in _awaitingCompaction)
+        {
+            loop.OnRequestApplied(waiting, EtcdError.Stopped);
+        }
+
+        _awaitingCompaction.Clear();
+    }
 
     /// <summary>Work that is not an entry, in bounded steps: compaction, expiry, publishing, snapshots, commits.</summary>
     /// <returns>When to be called again at the latest.</returns>
@@ -109,6 +121,7 @@ internal sealed partial class Applier
         due = Math.Min(due, _store.Step(now));
         due = Math.Min(due, _backend.Poll(now));
         AnswerFinishedCompactions(loop);
+        GoOnWithAlarm(now, loop);
         Publish();
         return due;
     }
@@ -123,6 +136,7 @@ internal sealed partial class Applier
         Proposal? proposal = pending.Take(request.Id);
         if (!toBackend && !IsMembership(request.Op))
         {
+            Invariant.Check(proposal is null, "the db never holds an entry that is proposed in this life");
             return;
         }
 

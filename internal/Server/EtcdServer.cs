@@ -71,7 +71,11 @@ public sealed class EtcdServer
     public Actor BackendActor => _parts.Backend;
 
     /// <summary>Hands a request in; <see cref="Kick"/> afterwards.</summary>
-    public void Propose(Proposal proposal) => _core.Propose(proposal);
+    public void Propose(Proposal proposal)
+    {
+        proposal.Body.Limit = Options.MaxAnswerBytes;
+        _core.Propose(proposal);
+    }
 
     /// <summary>Hands a linearizable read in; <see cref="Kick"/> afterwards.</summary>
     public void AwaitIndex(ReadWaiter waiter) => _core.AwaitIndex(waiter);

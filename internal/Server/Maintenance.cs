@@ -120,9 +120,10 @@ public sealed class Maintenance
     }
 
     // What differs between members with the same data.
-    private static bool IsMemberOwn(string bucket, string key)
+    private static bool IsMemberOwn(ReadOnlySpan<byte> bucket, ReadOnlySpan<byte> key)
     {
-        return bucket == "meta" && key is "consistent_index" or "term" or "storageVersion";
+        return bucket.SequenceEqual("meta"u8) && (key.SequenceEqual("consistent_index"u8)
+            || key.SequenceEqual("term"u8) || key.SequenceEqual("storageVersion"u8));
     }
 
     private void Ask(Action<BackendStore> ask) => _core.Post(new BackendWork(ask, _parts.Backend));

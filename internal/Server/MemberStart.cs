@@ -1,6 +1,7 @@
 // Puts one member together from its disk (spec storage §1.2–§1.3, §3.6, §4.4): directories, log, db, leases, index, raft.
 // What the files hold and this build does not have ends the start with a sentence. Start-up thread only.
 using EtcdAot.Backend;
+using EtcdAot.Bolt;
 using EtcdAot.Members;
 using EtcdAot.Mvcc;
 using EtcdAot.Observe;
@@ -25,8 +26,6 @@ public sealed record MemberSeams(
 /// <summary>Starts members.</summary>
 public sealed class MemberStart
 {
-    private const string LockedText = "timeout";
-
     private readonly ServerOptions _options;
     private readonly MemberSeams _seams;
     private readonly FatalEnd _fatal;
@@ -67,11 +66,18 @@ public sealed class MemberStart
             return new StartFailure("discovery failed", e.Text);
         }
 
-        _ = _snaps.RemoveLeftovers();
-        StartFailure? failure = OpenBackend(out BackendStore? backend);
+        StartFailure? failure = OpenBackend(!haveWal, out BackendStore? backend);
         if (failure is not null)
         {
             return failure;
+        }
+
+        // Not before the db's lock is held: until then they may be another member's, at work.
+        e = _snaps.RemoveLeftovers();
+        if (e.Failed)
+        {
+            _log.Error("etcdserver/server.go", "failed to remove temp file(s) in snapshot directory")
+                .With("path", _options.SnapDir).WithError(e.Text).Write();
         }
 
         failure = OpenLog(directory, haveWal, backend!, out RecoveredLog? log);
@@ -79,7 +85,7 @@ public sealed class MemberStart
         {
             var contents = new StartContents(log!);
             failure = contents.FindUnbuiltInLog() ?? CheckBackend(ref backend, log!)
-                ?? contents.FindUnbuiltInDb(backend!);
+                ?? contents.FindDbAhead(backend!, _options) ?? contents.FindUnbuiltInDb(backend!);
         }
 
         failure ??= Compose(log!, backend!, out server);
@@ -111,16 +117,14 @@ public sealed class MemberStart
         }
 
         string? parent = Path.GetDirectoryName(_options.EffectiveWalDir);
-        if (!string.IsNullOrEmpty(parent))
-        {
-            _ = directory.MakeAll(parent);
-        }
-
-        return recovery.Found(out log);
+        Errno made = string.IsNullOrEmpty(parent) ? Errno.Ok : directory.MakeAll(parent);
+        return made.Failed
+            ? new StartFailure("failed to create WAL", $"mkdir {parent}: {made}", IsPanic: true)
+            : recovery.Found(out log);
     }
 
     // Another process on the same db makes this one wait, as the original does (spec storage §1.4).
-    private StartFailure? OpenBackend(out BackendStore? backend)
+    private StartFailure? OpenBackend(bool firstStart, out BackendStore? backend)
     {
         const long retryNanos = 50_000_000;
         const long tellAfterNanos = 10_000_000_000;
@@ -129,23 +133,25 @@ public sealed class MemberStart
             BatchIntervalNanos = (_options.BackendBatchMillis > 0 ? _options.BackendBatchMillis : 100) * 1_000_000L,
             BatchOperations = _options.BackendBatchLimit > 0 ? _options.BackendBatchLimit : 10_000,
             NoSync = _options.UnsafeNoFsync,
+            FirstStart = firstStart,
         };
         StartReport.WriteBatch(_log, _options);
         long began = _seams.Clock.MonotonicNanos;
         bool told = false;
         while (true)
         {
-            backend = BackendStore.Open(_seams.Disk, _options.BackendPath, options, OnCommitFailed, out string? error);
-            if (backend is not null)
+            BoltError error = BackendStore.Open(
+                _seams.Disk, _options.BackendPath, options, OnCommitFailed, out backend);
+            if (!error.Failed)
             {
                 _log.Info("etcdserver/backend.go", "opened backend db").With("path", _options.BackendPath)
                     .With("took", GoDuration.Text(_seams.Clock.MonotonicNanos - began)).Write();
                 return null;
             }
 
-            if (error != LockedText)
+            if (error != BoltError.Locked)
             {
-                return new StartFailure("failed to open database", error!, IsPanic: true);
+                return new StartFailure("failed to open database", error.Text!, IsPanic: true);
             }
 
             if (!told && _seams.Clock.MonotonicNanos - began > tellAfterNanos)
@@ -189,7 +195,7 @@ public sealed class MemberStart
                 $"(rename {received} {_options.BackendPath}: {e})", IsPanic: true);
         }
 
-        StartFailure? failure = OpenBackend(out backend);
+        StartFailure? failure = OpenBackend(firstStart: false, out backend);
         if (failure is not null)
         {
             return failure;
@@ -284,7 +290,7 @@ public sealed class MemberStart
         };
         var core = new RaftLoop(parts);
         backend.OnReport(core.Kick);
-        server = new EtcdServer(core, parts, log.ClusterId, readers, new MemberClosing(backend, log.Wal, store, leases));
+        server = new EtcdServer(core, parts, log.ClusterId, readers, new MemberClosing(backend, log.Wal, store, leases, _log));
         metrics.Attach(server, core);
         return null;
     }
@@ -348,12 +354,18 @@ public sealed class MemberStart
 }
 
 /// <summary>The orderly end of a member's files.</summary>
-internal sealed class MemberClosing(BackendStore backend, WriteAheadLog wal, Store store, LeaseKeeper leases)
+internal sealed class MemberClosing(
+    BackendStore backend, WriteAheadLog wal, Store store, LeaseKeeper leases, Log log)
 {
     /// <summary>After both actors' threads have stopped.</summary>
     public void Close()
     {
-        _ = wal.Close();
+        WalError e = wal.Close();
+        if (e.Failed)
+        {
+            log.Error("etcdserver/server.go", "failed to close WAL").WithError(e.Text).Write();
+        }
+
         backend.Close();
         store.Dispose();
         leases.Dispose();

@@ -53,6 +53,8 @@ internal sealed class MembershipKeeper
         MembershipError error = _membership.Check(view, out MemberChange? change);
         if (error != MembershipError.None)
         {
+            Invariant.Check(!error.IsFatal(), error.Text());
+
             // A refused change still has to free raft's place for the next one: node 0 is a change of nothing.
             raft.ApplyConfChange(view.Type, 0);
             return;

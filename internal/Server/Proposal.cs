@@ -1,6 +1,5 @@
 // A request on its way through the log, and its own completion slot: whoever sends one brings the place for the answer,
 // so that nothing between actors ever waits for room (DESIGN 3). Owned in turn: I/O thread → core → I/O thread.
-using System.Buffers;
 using EtcdAot.Net;
 using EtcdAot.Sys;
 using EtcdAot.Wire;
@@ -10,8 +9,6 @@ namespace EtcdAot.Server;
 /// <summary>One proposed request. <see cref="ILoopWork.Run"/> is called once on the loop with the outcome.</summary>
 public abstract class Proposal : ILoopWork
 {
-    private readonly ArrayBufferWriter<byte> _body = new(64);
-
     /// <summary>Loop that gets the completion.</summary>
     public IoLoop? Loop { get; set; }
 
@@ -37,7 +34,7 @@ public abstract class Proposal : ILoopWork
     public ulong RaftTerm { get; set; }
 
     /// <summary>The answer's fields behind its header, encoded; written by the applier.</summary>
-    public ArrayBufferWriter<byte> Body => _body;
+    public AnswerBuffer Body { get; } = new();
 
     /// <summary>Neighbours in the core's list of requests in flight, oldest first.</summary>
     internal Proposal? Previous { get; set; }
@@ -50,7 +47,7 @@ public abstract class Proposal : ILoopWork
     /// <summary>Makes the object as new.</summary>
     public virtual void Reset()
     {
-        _body.ResetWrittenCount();
+        Body.Reset();
         Error = null;
         Entry = default;
         Revision = 0;

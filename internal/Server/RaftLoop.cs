@@ -23,6 +23,7 @@ public sealed partial class RaftLoop : Actor
     private readonly Mailbox<Proposal> _proposals = new();
     private readonly Mailbox<ReadWaiter> _reads = new();
     private readonly Mailbox<ICoreWork> _work = new();
+    private readonly ProposalCredit _credit;
     private readonly PendingRequests _pending = new();
     private readonly Completions _completions = new();
     private readonly Mvcc.Store _store;
@@ -44,6 +45,7 @@ public sealed partial class RaftLoop : Actor
     internal RaftLoop(CoreParts parts)
     {
         _options = parts.Options;
+        _credit = new ProposalCredit(_options.ProposalQueueBytes, ProposalCredit.DefaultItems);
         _raft = parts.Raft;
         _log = parts.LogWriter;
         _applier = new Applier(parts);
@@ -68,8 +70,21 @@ public sealed partial class RaftLoop : Actor
     /// <summary>Proposals not yet applied, about; any thread.</summary>
     public int PendingProposals => _pending.Count;
 
-    /// <summary>Hands a request in; any thread. Call <see cref="Kick"/> afterwards, once for many.</summary>
-    public void Propose(Proposal proposal) => _proposals.Post(proposal);
+    /// <summary>Hands a request in; any thread. Call <see cref="Kick"/> afterwards, once for many. One that finds the queue
+    /// full comes back at once with <see cref="EtcdError.TooManyRequests"/>.</summary>
+    public void Propose(Proposal proposal)
+    {
+        if (_credit.TryTake(proposal.Entry.Length))
+        {
+            _proposals.Post(proposal);
+            return;
+        }
+
+        proposal.Entry.Release();
+        proposal.Entry = default;
+        proposal.Error = EtcdError.TooManyRequests;
+        proposal.Loop!.Post(proposal);
+    }
 
     /// <summary>Hands a linearizable read in; any thread. Call <see cref="Kick"/> afterwards.</summary>
     public void AwaitIndex(ReadWaiter waiter) => _reads.Post(waiter);
@@ -106,6 +121,7 @@ public sealed partial class RaftLoop : Actor
         RunRaft();
         ExpireRequests();
         long due = Math.Min(_nextTick, _applier.Background(nowNanos, this));
+        ulong applied = _raft.Applied;
         RunRaft();
         if (_stopping)
         {
@@ -113,7 +129,9 @@ public sealed partial class RaftLoop : Actor
         }
 
         _completions.Release();
-        bool more = _proposals.HasMessages || _reads.HasMessages || _work.HasMessages;
+
+        // What was applied since the background's turn may be what somebody in it waits for: a renewal for a revocation.
+        bool more = _proposals.HasMessages || _reads.HasMessages || _work.HasMessages || _raft.Applied != applied;
         if (!more)
         {
             _log.PrepareWhenIdle();
@@ -123,13 +141,17 @@ public sealed partial class RaftLoop : Actor
     }
 
     /// <summary>Hands in a request that the core itself makes (publishing, expiry, alarms). Core thread.</summary>
-    internal void ProposeOwn(SlabSlice entry, EntryKind kind = EntryKind.Normal)
+    /// <returns>False when raft did not take it: whoever waits for its effect must ask again.</returns>
+    internal bool ProposeOwn(SlabSlice entry, EntryKind kind = EntryKind.Normal)
     {
-        if (_raft.Propose(entry, kind) is not (ProposeResult.Ok or ProposeResult.Forwarded
-            or ProposeResult.ConfChangePending))
+        bool taken = _raft.Propose(entry, kind) is ProposeResult.Ok or ProposeResult.Forwarded
+            or ProposeResult.ConfChangePending;
+        if (!taken)
         {
             entry.Release();
         }
+
+        return taken;
     }
 
     private void TakeWork()
@@ -195,6 +217,7 @@ public sealed partial class RaftLoop : Actor
         switch (_raft.Propose(proposal.Entry))
         {
             case ProposeResult.Ok or ProposeResult.Forwarded:
+                _credit.Give(proposal.Entry.Length);
                 _pending.Add(proposal);
                 break;
             case ProposeResult.NoLeader when _now - proposal.StartNanos < _options.RequestTimeoutNanos:
@@ -219,6 +242,7 @@ public sealed partial class RaftLoop : Actor
             _metrics.ProposalsFailed.Add();
         }
 
+        _credit.Give(proposal.Entry.Length);
         proposal.Entry.Release();
         proposal.Entry = default;
         Complete(proposal, error);

@@ -33,6 +33,9 @@ internal sealed class RecoveredLog
     /// <summary>True when the member has lived before.</summary>
     public required bool Restarted { get; init; }
 
+    /// <summary>Index of the last entry, or of the snapshot that stands for it.</summary>
+    public ulong LastIndex => Entries.Length > 0 ? Entries[^1].Index : Snapshot?.Index ?? 0;
+
     /// <summary>True when there is nothing but the header.</summary>
     public bool HoldsNothing => Snapshot is null && Entries.Length == 0 && State.IsEmpty;
 }
@@ -174,6 +177,20 @@ internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock cloc
 
         DurableState state = contents.State;
         contents.Dispose();
+        ulong last = entries.Length > 0 ? entries[^1].Index : snapshot?.Index ?? 0;
+        if (state.Commit > last)
+        {
+            foreach (LogEntry entry in entries)
+            {
+                entry.Data.Release();
+            }
+
+            wal!.Dispose();
+            return new StartFailure(
+                $"{ids.NodeId:x} state.commit {state.Commit} is out of range [{snapshot?.Index ?? 0}, {last}]",
+                $"the log in {walDir} lost its end, or its files do not belong together", IsPanic: true);
+        }
+
         recovered = new RecoveredLog
         {
             Wal = wal!,

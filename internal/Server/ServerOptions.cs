@@ -53,6 +53,12 @@ public sealed record ServerOptions
 
     public int MaxTxnOps { get; init; } = 128;
 
+    /// <summary>Bytes of proposals that may wait for the core; another value only in tests.</summary>
+    public long ProposalQueueBytes { get; init; } = ProposalCredit.DefaultBytes;
+
+    /// <summary>Longest answer of a unary call; another value only in tests.</summary>
+    public int MaxAnswerBytes { get; init; } = AnswerBuffer.MaxBytes;
+
     /// <summary>Longest gap between backend commits.</summary>
     /// <remarks>0 = 100.</remarks>
     public int BackendBatchMillis { get; init; }

@@ -55,7 +55,6 @@ public sealed class RestoreResult
 /// <summary>Restores snapshots.</summary>
 public sealed class SnapshotRestore(WalOptions options, IRandomness randomness)
 {
-    private const int Private = 0x1C0; // 0700
     private const int DigestBytes = 32;
     private const int ChunkBytes = 1 << 20;
     private readonly IDisk _disk = options.Disk;
@@ -120,7 +119,7 @@ public sealed class SnapshotRestore(WalOptions options, IRandomness randomness)
         }
 
         string snap = SnapDirectory(request);
-        e = e.Failed ? e : MakeDirectories(snap);
+        e = e.Failed ? e : Directories.MakeAll(snap);
         if (e.Failed)
         {
             return $"mkdir {snap}: {e}";
@@ -250,7 +249,7 @@ public sealed class SnapshotRestore(WalOptions options, IRandomness randomness)
     {
         ulong count = (ulong)cluster.Members.Count;
         Member own = cluster.Find(request.Name)!;
-        Errno made = MakeDirectories(Path.GetDirectoryName(request.WalDirectory) is { Length: > 0 } p ? p : ".");
+        Errno made = Directories.MakeAll(Path.GetDirectoryName(request.WalDirectory) is { Length: > 0 } p ? p : ".");
         if (made.Failed)
         {
             return $"mkdir {request.WalDirectory}: {made}";
@@ -283,18 +282,7 @@ public sealed class SnapshotRestore(WalOptions options, IRandomness randomness)
         return e.Failed ? e.Text : null;
     }
 
-    private Errno MakeDirectories(string path)
-    {
-        if (!_disk.Status(path, out FileStatus there).Failed)
-        {
-            return there.IsDirectory ? Errno.Ok : Errno.NotDirectory;
-        }
-
-        string parent = Path.GetDirectoryName(path) is { Length: > 0 } above ? above : ".";
-        Errno e = parent == path ? Errno.Ok : MakeDirectories(parent);
-        e = e.Failed ? e : _disk.MakeDirectory(path, Private);
-        return e.Failed ? e : _disk.SyncDirectory(parent);
-    }
+    private DataDirectory Directories => new(_disk, options.Log);
 
     private static string SnapDirectory(RestoreRequest request) => Path.Combine(request.DataDirectory, "member", "snap");
 

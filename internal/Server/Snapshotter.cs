@@ -115,7 +115,12 @@ internal sealed class Snapshotter
         }
 
         _wal.ReleaseBefore(snapshot.Index);
-        _ = _snaps.RemoveReceivedBefore(snapshot.Index);
+        e = _snaps.RemoveReceivedBefore(snapshot.Index);
+        if (e.Failed)
+        {
+            _log.Error("etcdserver/server.go", "failed to remove received databases").WithError(e.Text).Write();
+        }
+
         _log.Info("etcdserver/server.go", "saved snapshot").With("snapshot-index", snapshot.Index).Write();
         if (snapshot.Index > _options.SnapshotCatchupEntries)
         {
@@ -132,9 +137,10 @@ internal sealed class Snapshotter
             bool more = true;
             while (more)
             {
-                if (purger.Step(out more).Failed)
+                WalError e = purger.Step(out more);
+                if (e.Failed)
                 {
-                    break;
+                    _fatal.End("etcdserver/server.go", $"failed to purge {purger.Kind} file", e.Text);
                 }
             }
         }

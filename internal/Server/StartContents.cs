@@ -61,6 +61,18 @@ internal sealed class StartContents(RecoveredLog log)
         return null;
     }
 
+    /// <summary>The db may hold nothing that is not in the log (DESIGN 4.5 b): new entries would get indexes that it
+    /// counts as done, and be lost. The log lost its end, or the file belongs to another log.</summary>
+    public StartFailure? FindDbAhead(BackendStore backend, ServerOptions options)
+    {
+        ulong last = log.LastIndex;
+        return backend.ConsistentIndex <= last ? null
+            : new StartFailure("database is ahead of the log",
+                $"{options.BackendPath} holds the log up to index {backend.ConsistentIndex}, the log in " +
+                $"{options.EffectiveWalDir} ends at {last}: what is written now would be lost. Restore from a snapshot",
+                IsPanic: true);
+    }
+
     private static StartFailure Unbuilt(string sentence) => new("discovery failed", sentence);
 
     private static StartFailure? CheckVersion(string? version)

@@ -1,6 +1,5 @@
 // Runs one transaction inside one write of the store (spec api-v3 §2.5): compares, checks along the taken path, then the
 // operations in order. Owned by: core thread. Every member must come to the same outcome.
-using System.Buffers;
 using EtcdAot.Mvcc;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
@@ -16,7 +15,7 @@ internal readonly record struct BadRange(EtcdError? Error, List<long>? Leases);
 internal sealed class TxnApplier(ILeaseLedger leases)
 {
     private readonly TxnPath _path = new();
-    private readonly List<ArrayBufferWriter<byte>> _scratch = [];
+    private readonly List<AnswerBuffer> _scratch = [];
     private EtcdError? _leftOut;
 
     /// <summary>Runs it. On an error other than a stripped range nothing has changed.</summary>
@@ -27,7 +26,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
     /// all the same, on every member and on replay (DESIGN 4.15). So is a put that passed the checks and fails when its turn
     /// comes: a deletion "from the key on" before it took the value that it was to keep. The original dies of such an
     /// entry, and again at each start.</returns>
-    public EtcdError? Apply(ReadOnlySpan<byte> message, WriteTxn write, ArrayBufferWriter<byte>? body)
+    public EtcdError? Apply(ReadOnlySpan<byte> message, WriteTxn write, AnswerBuffer? body)
     {
         var txn = new TxnRequestView(message);
         _path.Evaluate(txn, new WriteReader(write));
@@ -40,6 +39,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         _path.Rewind();
         _leftOut = null;
         Run(txn, write, stripped is null ? body : null, depth: 0);
+        _scratch.ForEach(static one => one.Reset());
         return stripped ?? _leftOut;
     }
 
@@ -173,7 +173,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
             : put.Lease != 0 && !leases.Exists(put.Lease) ? EtcdError.LeaseNotFound : null;
     }
 
-    private void Run(TxnRequestView txn, WriteTxn write, ArrayBufferWriter<byte>? body, int depth)
+    private void Run(TxnRequestView txn, WriteTxn write, AnswerBuffer? body, int depth)
     {
         bool succeeded = _path.Take();
         if (body is not null)
@@ -184,7 +184,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         foreach (ReadOnlySpan<byte> message in txn.Branch(succeeded))
         {
             _ = RequestOpView.TryParse(message, out RequestOpView op);
-            ArrayBufferWriter<byte>? inner = body is null ? null : Scratch(2 * depth);
+            AnswerBuffer? inner = body is null ? null : Scratch(2 * depth);
             RunOp(op, write, inner, depth);
             if (body is not null)
             {
@@ -193,7 +193,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         }
     }
 
-    private void RunOp(in RequestOpView op, WriteTxn write, ArrayBufferWriter<byte>? inner, int depth)
+    private void RunOp(in RequestOpView op, WriteTxn write, AnswerBuffer? inner, int depth)
     {
         switch (op.Kind)
         {
@@ -219,7 +219,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         }
     }
 
-    private static void RunRange(ReadOnlySpan<byte> request, WriteTxn write, ArrayBufferWriter<byte>? inner)
+    private static void RunRange(ReadOnlySpan<byte> request, WriteTxn write, AnswerBuffer? inner)
     {
         if (inner is null)
         {
@@ -233,7 +233,7 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         AnswerEncoding.RangeEnd(inner, result);
     }
 
-    private void RunPut(ReadOnlySpan<byte> request, WriteTxn write, ArrayBufferWriter<byte>? inner)
+    private void RunPut(ReadOnlySpan<byte> request, WriteTxn write, AnswerBuffer? inner)
     {
         _ = PutRequestView.TryParse(request, out PutRequestView put);
         MvccStatus status = write.Put(put, out ReadOnlySpan<byte> previous);
@@ -252,10 +252,9 @@ internal sealed class TxnApplier(ILeaseLedger leases)
     }
 
     private static void RunDelete(
-        ReadOnlySpan<byte> request, WriteTxn write, ArrayBufferWriter<byte>? inner, ArrayBufferWriter<byte> previous)
+        ReadOnlySpan<byte> request, WriteTxn write, AnswerBuffer? inner, AnswerBuffer previous)
     {
         _ = DeleteRangeRequestView.TryParse(request, out DeleteRangeRequestView delete);
-        previous.ResetWrittenCount();
         var sink = new KeyValueFieldSink(previous, 3);
         long deleted = write.DeleteRange(new KeyRange(delete.Key, delete.RangeEnd),
             delete.PrevKv && inner is not null, ref sink);
@@ -263,30 +262,30 @@ internal sealed class TxnApplier(ILeaseLedger leases)
         {
             AnswerEncoding.InnerHeader(inner, write.Revision);
             AnswerEncoding.NonZero(inner, 2, (ulong)deleted);
-            inner.Write(previous.WrittenSpan);
+            inner.Append(previous);
         }
     }
 
-    private void AppendResponse(ArrayBufferWriter<byte> body, OpKind kind, ArrayBufferWriter<byte> inner, int depth)
+    private void AppendResponse(AnswerBuffer body, OpKind kind, AnswerBuffer inner, int depth)
     {
         // ResponseOp{oneof} wraps the answer; its field numbers are those of RequestOp.
-        ArrayBufferWriter<byte> wrapped = Scratch((2 * depth) + 1);
+        AnswerBuffer wrapped = Scratch((2 * depth) + 1);
         if (kind != OpKind.None)
         {
-            AnswerEncoding.Bytes(wrapped, (int)kind, inner.WrittenSpan);
+            AnswerEncoding.Message(wrapped, (int)kind, inner);
         }
 
-        AnswerEncoding.Bytes(body, 3, wrapped.WrittenSpan);
+        AnswerEncoding.Message(body, 3, wrapped);
     }
 
-    private ArrayBufferWriter<byte> Scratch(int level)
+    private AnswerBuffer Scratch(int level)
     {
         while (_scratch.Count <= level)
         {
-            _scratch.Add(new ArrayBufferWriter<byte>());
+            _scratch.Add(new AnswerBuffer());
         }
 
-        _scratch[level].ResetWrittenCount();
+        _scratch[level].Reset();
         return _scratch[level];
     }
 }

@@ -11,6 +11,7 @@ public readonly record struct Errno(int Code)
     public static readonly Errno Interrupted = new(4);
     public static readonly Errno InputOutput = new(5);
     public static readonly Errno Again = new(11);
+    public static readonly Errno Access = new(13);
     public static readonly Errno Exists = new(17);
     public static readonly Errno NotDirectory = new(20);
     public static readonly Errno Invalid = new(22);

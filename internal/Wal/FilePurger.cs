@@ -13,6 +13,14 @@ namespace EtcdAot.Wal;
 /// <param name="log">Gets a line for each file purged.</param>
 public sealed class FilePurger(IDisk disk, string directory, string suffix, int max, Log log)
 {
+    /// <summary>What it deletes, as the original's lines name it.</summary>
+    public string Kind => suffix switch
+    {
+        ".snap.db" => "snap db",
+        ".snap" => "snap",
+        _ => "wal",
+    };
+
     /// <summary>Deletes the oldest file if there are too many. <paramref name="more"/> asks for another call soon; a
     /// segment still locked ends the round.</summary>
     public WalError Step(out bool more)

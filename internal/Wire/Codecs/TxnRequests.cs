@@ -31,11 +31,19 @@ public ref struct TxnRequestView(ReadOnlySpan<byte> message)
     /// <summary>The branch that the compares chose.</summary>
     public readonly RepeatedMessages Branch(bool succeeded) => new(Message, succeeded ? 2 : 3);
 
-    /// <summary>True when every byte on every level is well formed, no deeper than <paramref name="maxDepth"/>
-    /// levels.</summary>
-    public static bool IsWellFormed(ReadOnlySpan<byte> message, int maxDepth)
+    /// <summary>Levels that this build walks, whatever --max-txn-ops says: every walk is recursive, so the stack is the
+    /// bound. Clients nest one or two levels; the default of --max-txn-ops allows 128.</summary>
+    public const int DepthMax = 512;
+
+    /// <summary>True when every byte on every level is well formed, no deeper than <paramref name="maxDepth"/> levels.
+    /// </summary>
+    /// <param name="message">The encoded TxnRequest.</param>
+    /// <param name="maxDepth">Levels allowed.</param>
+    /// <param name="tooDeep">True when it is nested deeper; what lies there was not looked at.</param>
+    public static bool IsWellFormed(ReadOnlySpan<byte> message, int maxDepth, out bool tooDeep)
     {
-        if (maxDepth < 1)
+        tooDeep = maxDepth < 1;
+        if (tooDeep)
         {
             return false;
         }
@@ -46,7 +54,7 @@ public ref struct TxnRequestView(ReadOnlySpan<byte> message)
             bool good = reader.Field switch
             {
                 1 => CompareView.TryParse(reader.ReadBytes(), out _),
-                2 or 3 => IsWellFormedOp(reader.ReadBytes(), maxDepth),
+                2 or 3 => IsWellFormedOp(reader.ReadBytes(), maxDepth, out tooDeep),
                 _ => true,
             };
             if (!good)
@@ -58,8 +66,9 @@ public ref struct TxnRequestView(ReadOnlySpan<byte> message)
         return !reader.Failed;
     }
 
-    private static bool IsWellFormedOp(ReadOnlySpan<byte> op, int maxDepth)
+    private static bool IsWellFormedOp(ReadOnlySpan<byte> op, int maxDepth, out bool tooDeep)
     {
+        tooDeep = false;
         if (!RequestOpView.TryParse(op, out RequestOpView view))
         {
             return false;
@@ -70,7 +79,7 @@ public ref struct TxnRequestView(ReadOnlySpan<byte> message)
             OpKind.Range => RangeRequestView.TryParse(view.Body, out _),
             OpKind.Put => PutRequestView.TryParse(view.Body, out _),
             OpKind.DeleteRange => DeleteRangeRequestView.TryParse(view.Body, out _),
-            OpKind.Txn => IsWellFormed(view.Body, maxDepth - 1),
+            OpKind.Txn => IsWellFormed(view.Body, maxDepth - 1, out tooDeep),
             _ => true,
         };
     }

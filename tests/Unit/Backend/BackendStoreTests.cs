@@ -1,5 +1,6 @@
 using EtcdAot.Backend;
 using EtcdAot.Sys;
+using BoltError = EtcdAot.Bolt.BoltError;
 
 namespace EtcdAot.Tests.Unit.Backend;
 
@@ -90,13 +91,87 @@ public sealed class BackendStoreTests : IDisposable
         _ = backend.Poll(1);
         Assert.Equal(new DefragmentResult(null, IsFatal: false), result);
         Assert.True(backend.SizeBytes * 10 < before, $"{before} became {backend.SizeBytes}");
-        Assert.True(backend.HasReplaced);
-        backend.CloseReplaced();
+        backend.ReadersPassed(backend.Snapshot);
         Assert.Equal(hash, Hash(backend));
         backend.Put(BackendBucket.Auth, "x"u8, "y"u8);
         Commit(backend);
         Assert.True(backend.Snapshot.TryGet(BackendBucket.Auth, "x"u8, out _));
         Assert.Equal(["db"], Directory.GetFiles(_directory).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void WhatReadersOfTheOldFilePassedFreesNothingOfTheNewOne()
+    {
+        using BackendStore backend = Open(Db);
+        for (int i = 0; i < 40; i++)
+        {
+            PutAll(backend, 1);
+        }
+
+        BackendSnapshot ofOldFile = backend.Snapshot;
+        Defragment(backend);
+        PutAll(backend, 2);
+        BackendSnapshot read = backend.Snapshot;
+        Assert.True(ofOldFile.TxId > read.TxId + 10, "the new file counts its transactions from the beginning");
+        backend.ReadersPassed(ofOldFile);
+        for (byte i = 3; i < 20; i++)
+        {
+            PutAll(backend, i);
+        }
+
+        BackendCursor cursor = read.Cursor(BackendBucket.Auth);
+        int found = 0;
+        for (bool more = cursor.First(); more; more = cursor.Next())
+        {
+            Assert.Equal(2, cursor.Value[0]);
+            found++;
+        }
+
+        Assert.Equal(50, found);
+    }
+
+    [Fact]
+    public void AReplacedFileIsClosedWhenItsOwnReadersHavePassed()
+    {
+        var disk = new Fakes.FaultyDisk();
+        _ = disk.MakeDirectory("/d", 0);
+        using BackendStore backend = Open("/d/db", disk);
+        PutAll(backend, 1);
+        Defragment(backend);
+        BackendSnapshot second = backend.Snapshot;
+        Defragment(backend);
+        BackendSnapshot third = backend.Snapshot;
+        backend.ReadersPassed(second);
+        _ = backend.Step(0);
+
+        // A cursor of the second file is still followed; in a closed file it would end the process.
+        Assert.Equal(2, disk.OpenMaps);
+        BackendCursor cursor = second.Cursor(BackendBucket.Auth);
+        Assert.True(cursor.First());
+        Assert.Equal(1, cursor.Value[0]);
+        backend.ReadersPassed(third);
+        _ = backend.Step(0);
+        Assert.Equal(1, disk.OpenMaps);
+    }
+
+    [Fact]
+    public void TheFileIsLockedAtEveryMomentOfADefragmentation()
+    {
+        var disk = new Fakes.FaultyDisk();
+        _ = disk.MakeDirectory("/d", 0);
+        using BackendStore backend = Open("/d/db", disk);
+        PutAll(backend, 1);
+        int looked = 0;
+        disk.Inject = (_, _) =>
+        {
+            Assert.False(disk.Open("/d/db", OpenFlags.Write, 0, out IDiskFile? other).Failed);
+            Assert.Equal(Errno.Again, other!.TryLock(LockKind.FlockExclusive));
+            looked++;
+            return Errno.Ok;
+        };
+        Defragment(backend);
+        Assert.True(looked > 3, "between all calls that change the disk");
+        disk.Inject = null;
     }
 
     [Fact]
@@ -131,10 +206,31 @@ public sealed class BackendStoreTests : IDisposable
     private static uint Hash(BackendStore backend)
     {
         uint? hash = null;
-        backend.RequestHash((_, key) => key is "consistent_index" or "term", h => hash = h);
+        backend.RequestHash((_, key) => key.SequenceEqual("consistent_index"u8) || key.SequenceEqual("term"u8), h => hash = h);
         _ = backend.Step(0);
         _ = backend.Poll(1);
         return hash!.Value;
+    }
+
+    private static void PutAll(BackendStore backend, byte value)
+    {
+        byte[] bytes = new byte[1000];
+        Array.Fill(bytes, value);
+        for (int i = 0; i < 50; i++)
+        {
+            backend.Put(BackendBucket.Auth, BitConverter.GetBytes(i), bytes);
+        }
+
+        Commit(backend);
+    }
+
+    private static void Defragment(BackendStore backend)
+    {
+        DefragmentResult? result = null;
+        backend.RequestDefragment(r => result = r);
+        _ = backend.Step(0);
+        _ = backend.Poll(1);
+        Assert.Equal(new DefragmentResult(null, IsFatal: false), result);
     }
 
     private static void Commit(BackendStore backend)
@@ -145,11 +241,11 @@ public sealed class BackendStoreTests : IDisposable
         _ = backend.Poll(1);
     }
 
-    private static BackendStore Open(string path)
+    private static BackendStore Open(string path, IDisk? disk = null)
     {
-        BackendStore? backend = BackendStore.Open(
-            LinuxDisk.Instance, path, new BackendOptions { NoSync = true }, Assert.Fail, out string? error);
-        Assert.Null(error);
+        BoltError error = BackendStore.Open(disk ?? LinuxDisk.Instance, path, new BackendOptions { NoSync = true },
+            Assert.Fail, out BackendStore? backend);
+        Assert.Equal(BoltError.Ok, error);
         return backend!;
     }
 }

@@ -9,6 +9,7 @@ internal sealed class FaultyDisk : IDisk
 {
     private const int Sector = 512;
     private readonly DirNode _root = new();
+    private readonly List<FaultyMap> _maps = [];
     private Random? _tear;
 
     /// <summary>Changing calls so far.</summary>
@@ -35,6 +36,23 @@ internal sealed class FaultyDisk : IDisk
         var survivor = new FaultyDisk { _tear = random };
         CrashInto(_root, survivor._root, random);
         return survivor;
+    }
+
+    /// <summary>The same, and of what was not synced nothing is left.</summary>
+    public FaultyDisk CrashKeepingNothing()
+    {
+        var survivor = new FaultyDisk();
+        CrashInto(_root, survivor._root, null);
+        return survivor;
+    }
+
+    /// <summary>Gives the memory of maps back that a dead member has left open.</summary>
+    public void FreeMaps()
+    {
+        foreach (FaultyMap map in _maps.ToArray())
+        {
+            map.Dispose();
+        }
     }
 
     /// <summary>The same tree as it reads now, as after a kill of the process alone.</summary>
@@ -229,7 +247,16 @@ internal sealed class FaultyDisk : IDisk
     }
 
     /// <summary>The file's present bytes.</summary>
-    public byte[] Bytes(string path) => ((FileNode)Find(path)!).Now[..(int)((FileNode)Find(path)!).Length];
+    public byte[] Bytes(string path)
+    {
+        var node = (FileNode)Find(path)!;
+        byte[] bytes = new byte[node.Length];
+        node.Read(bytes, 0);
+        return bytes;
+    }
+
+    /// <summary>Maps that are still open, of all files.</summary>
+    public int OpenMaps => _maps.Count;
 
     /// <summary>Puts a file there, synced.</summary>
     public void Put(string path, byte[] bytes)
@@ -247,7 +274,7 @@ internal sealed class FaultyDisk : IDisk
         dir.Sync();
     }
 
-    private static void CrashInto(DirNode from, DirNode into, Random random)
+    private static void CrashInto(DirNode from, DirNode into, Random? random)
     {
         foreach ((string name, object node) in from.AfterCrash(random))
         {
@@ -344,10 +371,10 @@ internal sealed class FaultyDisk : IDisk
             _pending.Clear();
         }
 
-        public SortedDictionary<string, object> AfterCrash(Random random)
+        public SortedDictionary<string, object> AfterCrash(Random? random)
         {
             var image = new SortedDictionary<string, object>(_durable, StringComparer.Ordinal);
-            foreach (Action<SortedDictionary<string, object>> op in _pending.Take(random.Next(_pending.Count + 1)))
+            foreach (Action<SortedDictionary<string, object>> op in _pending.Take(random?.Next(_pending.Count + 1) ?? 0))
             {
                 op(image);
             }
@@ -362,11 +389,15 @@ internal sealed class FaultyDisk : IDisk
         }
     }
 
+    /// <summary>Bytes of a file: <see cref="Now"/> is what was written, everything behind it up to the length is
+    /// zero, so that reserved room costs no memory.</summary>
     private sealed class FileNode
     {
         private readonly HashSet<long> _dirty = [];
+        private readonly List<FaultyMap> _maps = [];
         private byte[] _durable = [];
         private long _durableLength;
+        private long _written;
 
         public byte[] Now { get; private set; } = [];
 
@@ -374,29 +405,56 @@ internal sealed class FaultyDisk : IDisk
 
         public object? Holder { get; set; }
 
+        public ReadOnlySpan<byte> Written => Now.AsSpan(0, (int)Math.Min(_written, Length));
+
+        public FaultyMap Map(List<FaultyMap> all)
+        {
+            var map = new FaultyMap(m =>
+            {
+                _maps.Remove(m);
+                all.Remove(m);
+            });
+            map.Write(Written, 0);
+            _maps.Add(map);
+            all.Add(map);
+            return map;
+        }
+
+        public void Read(Span<byte> destination, long offset)
+        {
+            int there = (int)Math.Clamp(Written.Length - offset, 0, destination.Length);
+            Written.Slice((int)Math.Min(offset, Written.Length), there).CopyTo(destination);
+            destination[there..].Clear();
+        }
+
         public void Write(ReadOnlySpan<byte> source, long offset)
         {
-            if (offset + source.Length > Length)
+            long end = offset + source.Length;
+            if (end > Now.Length)
             {
-                SetLength(offset + source.Length);
+                byte[] bigger = new byte[Math.Max(end, Now.Length * 2)];
+                Now.CopyTo(bigger, 0);
+                Now = bigger;
             }
 
             source.CopyTo(Now.AsSpan((int)offset));
+            _written = Math.Max(_written, end);
+            Length = Math.Max(Length, end);
             MarkDirty(offset, source.Length);
+            Mirror(offset, end);
         }
 
         public void SetLength(long length)
         {
-            if (length > Now.Length)
+            if (length < Length)
             {
-                byte[] bigger = new byte[Math.Max(length, Now.Length * 2)];
-                Now.CopyTo(bigger, 0);
-                Now = bigger;
-            }
-            else if (length < Length)
-            {
-                Now.AsSpan((int)length, (int)(Length - length)).Clear();
-                MarkDirty(length, Length - length);
+                long end = Math.Min(Length, _written);
+                if (length < end)
+                {
+                    Now.AsSpan((int)length, (int)(end - length)).Clear();
+                    MarkDirty(length, end - length);
+                    Mirror(length, end);
+                }
             }
 
             Length = length;
@@ -421,16 +479,17 @@ internal sealed class FaultyDisk : IDisk
             _durableLength = Length;
         }
 
-        public FileNode AfterCrash(Random random)
+        public FileNode AfterCrash(Random? random)
         {
-            long length = random.Next(2) == 0 ? _durableLength : Length;
-            byte[] image = new byte[length];
-            _durable.AsSpan(0, (int)Math.Min(length, _durableLength)).CopyTo(image);
+            long length = random is null || random.Next(2) == 0 ? _durableLength : Length;
+            byte[] image = new byte[Math.Min(length, Math.Max(_written, _durable.Length))];
+            int kept = (int)Math.Min(image.Length, Math.Min(_durableLength, _durable.Length));
+            _durable.AsSpan(0, kept).CopyTo(image);
             foreach (long sector in _dirty.Order())
             {
                 int at = (int)(sector * Sector);
-                int take = (int)Math.Min(Sector, Math.Min(length, Now.Length) - at);
-                if (take > 0 && random.Next(2) == 0)
+                int take = (int)Math.Min(Sector, Math.Min(image.Length, Now.Length) - at);
+                if (take > 0 && random?.Next(2) == 0)
                 {
                     Now.AsSpan(at, take).CopyTo(image.AsSpan(at));
                 }
@@ -438,8 +497,17 @@ internal sealed class FaultyDisk : IDisk
 
             var node = new FileNode();
             node.Write(image, 0);
+            node.SetLength(length);
             node.Sync();
             return node;
+        }
+
+        private void Mirror(long from, long to)
+        {
+            foreach (FaultyMap map in _maps)
+            {
+                map.Write(Now.AsSpan((int)from, (int)(to - from)), from);
+            }
         }
 
         private void MarkDirty(long offset, long length)
@@ -472,7 +540,7 @@ internal sealed class FaultyDisk : IDisk
         public Errno ReadAt(Span<byte> destination, long offset, out int read)
         {
             read = (int)Math.Clamp(node.Length - offset, 0, destination.Length);
-            node.Now.AsSpan((int)Math.Min(offset, node.Length), read).CopyTo(destination);
+            node.Read(destination[..read], offset);
             return disk.Dead ? Errno.InputOutput : Errno.Ok;
         }
 
@@ -548,17 +616,17 @@ internal sealed class FaultyDisk : IDisk
 
         public Errno SeekData(long offset, out long data)
         {
-            int found = offset >= node.Length
+            int found = offset >= node.Written.Length
                 ? -1
-                : node.Now.AsSpan((int)offset, (int)(node.Length - offset)).IndexOfAnyExcept((byte)0);
+                : node.Written[(int)offset..].IndexOfAnyExcept((byte)0);
             data = found < 0 ? node.Length : Math.Max(offset, (offset + found) / 4096 * 4096);
             return Errno.Ok;
         }
 
         public Errno Map(long reserveBytes, out IFileMap? map)
         {
-            map = null;
-            return Errno.NotSupported;
+            map = node.Map(disk._maps);
+            return Errno.Ok;
         }
     }
 }

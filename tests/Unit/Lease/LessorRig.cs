@@ -1,4 +1,5 @@
 using EtcdAot.Backend;
+using EtcdAot.Bolt;
 using EtcdAot.Lease;
 using EtcdAot.Sys;
 
@@ -56,10 +57,9 @@ internal sealed class LessorRig : IDisposable
 
     private void Open()
     {
-        BackendStore? backend = BackendStore.Open(
-            new LinuxDisk(), Path.Combine(_directory, "db"), new BackendOptions { NoSync = true },
-            text => Assert.Fail(text), out string? error);
-        Assert.Null(error);
+        BoltError error = BackendStore.Open(new LinuxDisk(), Path.Combine(_directory, "db"),
+            new BackendOptions { NoSync = true }, Assert.Fail, out BackendStore? backend);
+        Assert.Equal(BoltError.Ok, error);
         Backend = backend!;
     }
 }

@@ -1,4 +1,5 @@
 using EtcdAot.Backend;
+using EtcdAot.Bolt;
 using EtcdAot.Lease;
 using EtcdAot.Sys;
 
@@ -173,9 +174,9 @@ public sealed class LessorTests : IDisposable
 
     private BackendStore Open()
     {
-        BackendStore? backend = BackendStore.Open(
-            LinuxDisk.Instance, Path.Combine(_directory, "db"), new BackendOptions { NoSync = true }, Assert.Fail, out string? error);
-        Assert.Null(error);
+        BoltError error = BackendStore.Open(LinuxDisk.Instance, Path.Combine(_directory, "db"),
+            new BackendOptions { NoSync = true }, Assert.Fail, out BackendStore? backend);
+        Assert.Equal(BoltError.Ok, error);
         return backend!;
     }
 }

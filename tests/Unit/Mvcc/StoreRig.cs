@@ -1,4 +1,5 @@
 using EtcdAot.Backend;
+using EtcdAot.Bolt;
 using EtcdAot.Mvcc;
 using EtcdAot.Sys;
 using EtcdAot.Wire.Codecs;
@@ -64,7 +65,12 @@ internal sealed class StoreRig : IDisposable
     public void Crash()
     {
         string copy = Path + ".copy";
-        File.Copy(Path, copy, overwrite: true);
+        Assert.False(LinuxDisk.Instance.Open(Path, OpenFlags.Read, 0, out IDiskFile? file).Failed);
+        Assert.False(file!.Length(out long length).Failed);
+        byte[] bytes = new byte[length];
+        Assert.False(file.ReadAt(bytes, 0, out _).Failed);
+        file.Dispose();
+        File.WriteAllBytes(copy, bytes);
         Backend.Close();
         Store.Dispose();
         File.Move(copy, Path, overwrite: true);
@@ -130,9 +136,9 @@ internal sealed class StoreRig : IDisposable
 
     private void Open()
     {
-        BackendStore? backend = BackendStore.Open(
-            new LinuxDisk(), Path, new BackendOptions { NoSync = true }, text => Assert.Fail(text), out string? error);
-        Assert.Null(error);
+        BoltError error = BackendStore.Open(
+            new LinuxDisk(), Path, new BackendOptions { NoSync = true }, Assert.Fail, out BackendStore? backend);
+        Assert.Equal(BoltError.Ok, error);
         Backend = backend!;
         Store = new Store(Backend, Readers, _options, _leases);
         Assert.True(Store.Restore(out string restored), restored);

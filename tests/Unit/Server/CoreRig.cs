@@ -25,11 +25,11 @@ internal sealed class CoreRig : IClock, IRandomness, IFatalExit, ILogSink
         _options = options;
     }
 
-    public EtcdServer Server { get; private set; } = null!;
+    public EtcdServer Server { get; set; } = null!;
 
     public List<string> Log { get; } = [];
 
-    /// <summary>Rounds of the actors between two ticks; the member's time.</summary>
+    /// <summary>The member's time.</summary>
     public long MonotonicNanos { get; private set; } = 1_000_000_000;
 
     public long WallUnixNanos => 1_700_000_000_000_000_000 + MonotonicNanos;
@@ -60,11 +60,17 @@ internal sealed class CoreRig : IClock, IRandomness, IFatalExit, ILogSink
     /// <summary>Lets time pass and both actors do what is due.</summary>
     public void Step(int millis = 0)
     {
-        MonotonicNanos += millis * 1_000_000L;
+        Pass(millis);
         _ = Server.CoreActor.Step(MonotonicNanos);
         _ = Server.BackendActor.Step(MonotonicNanos);
         _loop.Drain();
     }
+
+    /// <summary>Lets time pass, and nothing else.</summary>
+    public void Pass(int millis) => MonotonicNanos += millis * 1_000_000L;
+
+    /// <summary>Hands completions out.</summary>
+    public void RunLoop() => _loop.Drain();
 
     /// <summary>Hands an entry in; nothing is stepped.</summary>
     public Outcome Propose(RaftOp op, IMessage message) => Propose(op, message.ToByteArray());
@@ -86,9 +92,11 @@ internal sealed class CoreRig : IClock, IRandomness, IFatalExit, ILogSink
     }
 
     /// <summary>Proposes and steps until there is an answer.</summary>
-    public Outcome Apply(RaftOp op, IMessage message)
+    public Outcome Apply(RaftOp op, IMessage message) => Apply(op, message.ToByteArray());
+
+    public Outcome Apply(RaftOp op, byte[] body)
     {
-        Outcome outcome = Propose(op, message);
+        Outcome outcome = Propose(op, body);
         for (int i = 0; i < 20 && !outcome.Done; i++)
         {
             Step(10);
@@ -102,6 +110,13 @@ internal sealed class CoreRig : IClock, IRandomness, IFatalExit, ILogSink
 
     public static PutRequest PutOf(string key, string value) =>
         new() { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) };
+
+    /// <summary>An encoded put with a value of so many bytes.</summary>
+    public static byte[] PutBytes(string key, int valueBytes) => new PutRequest
+    {
+        Key = ByteString.CopyFromUtf8(key),
+        Value = ByteString.CopyFrom(new byte[valueBytes]),
+    }.ToByteArray();
 
     /// <summary>The value of a key as published; null when there is none.</summary>
     public string? Get(string key)

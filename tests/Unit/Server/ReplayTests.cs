@@ -1,5 +1,5 @@
 using EtcdAot.Server;
-using EtcdAot.Sys;
+using EtcdAot.Tests.Unit.Fakes;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
 using EtcdAot.Wire.Etcdserverpb;
@@ -8,13 +8,11 @@ using Google.Protobuf;
 namespace EtcdAot.Tests.Unit.Server;
 
 /// <summary>Goal: no entry that a log can hold ends the member that applies it, now or at the next start.</summary>
-public sealed class ReplayTests : IDisposable
+public sealed class ReplayTests
 {
-    private readonly string _root = Directory.CreateTempSubdirectory("replay.").FullName;
+    private const string Db = "/data/member/snap/db";
 
-    private ServerOptions Options => new() { DataDir = Path.Combine(_root, "data"), UnsafeNoFsync = true };
-
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    private static readonly ServerOptions Options = new() { DataDir = "/data" };
 
     /// <summary>The original commits this one and panics, at every start again (spec api-v3 §2.5, trap 11).</summary>
     [Theory]
@@ -22,7 +20,8 @@ public sealed class ReplayTests : IDisposable
     [InlineData(false)]
     public void PutWhoseKeyItsOwnTxnDeletedPutsNothing(bool ignoreValue)
     {
-        var rig = new CoreRig(LinuxDisk.Instance, Options).Started();
+        var disk = new FaultyDisk();
+        CoreRig rig = new CoreRig(disk, Options).Started();
         rig.Put("b", "old");
         var txn = new TxnRequest();
         txn.Success.Add(new RequestOp
@@ -42,8 +41,11 @@ public sealed class ReplayTests : IDisposable
         Assert.Null(rig.Get("b"));
         long revision = rig.Server.View.Revision;
 
+        // The db is behind: the entry is applied once more.
+        byte[] before = disk.Bytes(Db);
         rig.Server.Close();
-        var again = new CoreRig(LinuxDisk.Instance, Options).Started();
+        disk.Put(Db, before);
+        CoreRig again = new CoreRig(disk, Options).Started();
         Assert.Null(again.Get("b"));
         Assert.Equal(revision, again.Server.View.Revision);
         again.Server.Close();

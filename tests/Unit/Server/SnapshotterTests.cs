@@ -1,37 +1,90 @@
-using EtcdAot.Raft;
 using EtcdAot.Server;
-using EtcdAot.Tests.Unit.Api;
-using EtcdAot.Wire.Etcdserverpb;
-using Google.Protobuf;
+using EtcdAot.Sys;
+using EtcdAot.Tests.Unit.Fakes;
 
 namespace EtcdAot.Tests.Unit.Server;
 
-/// <summary>Goal: a sole voter holds few entries in memory between snapshots, and snapshots go on being taken over the
-/// gap. Method: a whole member stepped by hand.</summary>
+/// <summary>Goal: snapshots come when they are due, the log behind them is let go, and what fails on the way is told.</summary>
 public class SnapshotterTests
 {
-    private const int CatchUp = 10;
-
-    [Theory]
-    [InlineData(1_000_000)]
-    [InlineData(50)]
-    public void ASoleVoterForgetsWhatIsInTheDb(ulong snapshotCount)
+    private static readonly ServerOptions Options = new()
     {
-        var options = new ServerOptions { SnapshotCatchupEntries = CatchUp, SnapshotCount = snapshotCount };
-        using var rig = new ApiRig(options);
-        RaftLog log = ((RaftLoop)rig.Server.CoreActor).Raft.Log;
-        for (int i = 0; i < 200; i++)
-        {
-            var put = new PutRequest { Key = ByteString.CopyFromUtf8("k" + i), Value = ByteString.CopyFromUtf8("v") };
-            rig.Call("/etcdserverpb.KV/Put", put, PutResponse.Parser);
+        DataDir = "/data",
+        SnapshotCount = 10,
+        SnapshotCatchupEntries = 5,
+        MaxWals = 1,
+        MaxSnapshots = 2,
+        WalSegmentBytes = 8192,
+        UnsafeNoFsync = true,
+    };
 
-            // The db is committed every 100 ms.
-            rig.Step(20);
+    [Fact]
+    public void ASnapshotIsTakenForEverySoManyEntriesAndOldOnesArePurged()
+    {
+        var disk = new FaultyDisk();
+        CoreRig rig = new CoreRig(disk, Options).Started();
+        PutMany(rig);
+        string[] snaps = Names(disk, Options.SnapDir, ".snap");
+        Assert.Equal(2, snaps.Length);
+        Assert.InRange(Names(disk, Options.EffectiveWalDir, ".wal").Length, 1, 2);
+        Assert.True(rig.Log.Count(static line => line.Contains("saved snapshot", StringComparison.Ordinal)) > 4);
+        Assert.Contains(rig.Log, static line => line.Contains("compacted Raft logs", StringComparison.Ordinal));
+        rig.Server.Close();
+        CoreRig again = new CoreRig(disk, Options).Started();
+        Assert.Equal("79", again.Get("k"));
+        again.Server.Close();
+    }
+
+    [Fact]
+    public void NothingIsSavedBeforeTheDbHoldsIt()
+    {
+        var disk = new FaultyDisk();
+        CoreRig rig = new CoreRig(disk, Options).Started();
+        for (int i = 0; i < 30; i++)
+        {
+            _ = rig.Propose(EtcdAot.Wire.Codecs.RaftOp.Put, CoreRig.PutOf("k", $"{i}"));
+            rig.Pass(10);
+            _ = rig.Server.CoreActor.Step(rig.MonotonicNanos);
         }
 
-        Assert.True(log.LastIndex > 200);
-        Assert.InRange(log.LastIndex - log.FirstIndex, CatchUp - 1UL, 5UL * CatchUp);
-        var all = new RangeRequest { Key = ByteString.CopyFromUtf8("k"), RangeEnd = ByteString.CopyFromUtf8("l") };
-        Assert.Equal(200, rig.Call("/etcdserverpb.KV/Range", all, RangeResponse.Parser).Count);
+        Assert.Contains(rig.Log, static line => line.Contains("triggering snapshot", StringComparison.Ordinal));
+        Assert.Empty(Names(disk, Options.SnapDir, ".snap"));
+        for (int i = 0; i < 4; i++)
+        {
+            rig.Step(10);
+        }
+
+        Assert.NotEmpty(Names(disk, Options.SnapDir, ".snap"));
+        rig.Server.Close();
+    }
+
+    [Theory]
+    [InlineData("/data/member/wal/", "failed to purge wal file")]
+    [InlineData("/data/member/snap/0", "failed to purge snap file")]
+    public void APurgeThatFailsEndsTheMemberInTheOriginalsWords(string path, string line)
+    {
+        var disk = new FaultyDisk();
+        CoreRig rig = new CoreRig(disk, Options).Started();
+        disk.Inject = (call, at) => call == "remove" && at.StartsWith(path, StringComparison.Ordinal)
+            ? Errno.InputOutput : Errno.Ok;
+        Assert.Throws<MemberEndedException>(() => PutMany(rig));
+        Assert.Contains(line, rig.Log[^1], StringComparison.Ordinal);
+        rig.Server.Store.Dispose();
+    }
+
+    private static void PutMany(CoreRig rig)
+    {
+        for (int i = 0; i < 80; i++)
+        {
+            rig.Put("k", $"{i}");
+            rig.Put("pad", new string('v', 300));
+            rig.Step(i % 20 == 19 ? 31_000 : 1);
+        }
+    }
+
+    private static string[] Names(FaultyDisk disk, string directory, string suffix)
+    {
+        Assert.False(disk.List(directory, out DirectoryEntry[] entries).Failed);
+        return [.. entries.Select(static e => e.Name).Where(name => name.EndsWith(suffix, StringComparison.Ordinal))];
     }
 }

@@ -123,7 +123,7 @@ public class RequestCodecTests
             t =>
             {
                 byte[] bytes = t.ToByteArray();
-                Assert.True(TxnRequestView.IsWellFormed(bytes, 10));
+                Assert.True(TxnRequestView.IsWellFormed(bytes, 10, out _));
                 SameTxn(t, new TxnRequestView(bytes));
             },
             iter: 500,
@@ -141,8 +141,10 @@ public class RequestCodecTests
             txn = outer;
         }
 
-        Assert.True(TxnRequestView.IsWellFormed(txn.ToByteArray(), 10));
-        Assert.False(TxnRequestView.IsWellFormed(txn.ToByteArray(), 9));
+        Assert.True(TxnRequestView.IsWellFormed(txn.ToByteArray(), 10, out bool tooDeep));
+        Assert.False(tooDeep);
+        Assert.False(TxnRequestView.IsWellFormed(txn.ToByteArray(), 9, out tooDeep));
+        Assert.True(tooDeep);
     }
 
     [Fact]
