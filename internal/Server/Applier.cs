@@ -100,7 +100,7 @@ internal sealed partial class Applier
     {
         _leases.Stop(loop);
         AnswerAwaitingAlarm(loop);
-        foreach ((Proposal waiting, _) in _awaitingCompaction)
+        foreach ((Proposal waiting, _, _) in _awaitingCompaction)
         {
             loop.OnRequestApplied(waiting, EtcdError.Stopped);
         }

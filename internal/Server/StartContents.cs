@@ -147,7 +147,7 @@ internal sealed class StartContents(RecoveredLog log)
         RaftOp.V2 => false,
         RaftOp.Put => PutRequestView.TryParse(request.Body, out _),
         RaftOp.DeleteRange => DeleteRangeRequestView.TryParse(request.Body, out _),
-        RaftOp.Txn => TxnRequestView.IsWellFormed(request.Body, TxnRequestView.DepthMax),
+        RaftOp.Txn => TxnRequestView.IsWellFormed(request.Body, TxnRequestView.DepthMax, out _),
         _ => true,
     };
 

@@ -16,7 +16,11 @@ internal static class SelfCheck
         {
             var options = new RunOptions
             {
-                Seed = 1, Count = Inputs, Seconds = 0, Targets = weak.Name, OutputDirectory = directory,
+                Seed = 1,
+                Count = Inputs,
+                Seconds = 0,
+                Targets = weak.Name,
+                OutputDirectory = directory,
                 FindingsMax = 1,
             };
             var told = new StringWriter();

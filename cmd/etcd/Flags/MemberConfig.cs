@@ -115,34 +115,34 @@ internal sealed class MemberConfig
     /// <summary>What the member is told; the named cluster must have been parsed.</summary>
     public ServerOptions ToServerOptions(IReadOnlyDictionary<string, IReadOnlyList<string>> initialCluster) =>
         new()
-    {
-        Name = Name,
-        DataDir = DataDir,
-        WalDir = _values["wal-dir"].Text,
-        AdvertisePeerUrls = AdvertisePeerUrls,
-        AdvertiseClientUrls = AdvertiseClientUrls,
-        InitialCluster = initialCluster,
-        InitialClusterToken = _values["initial-cluster-token"].Text,
-        NewCluster = _values["initial-cluster-state"].Text != "existing",
-        TickMillis = Int("heartbeat-interval"),
-        ElectionMillis = Int("election-timeout"),
-        PreVote = _values["pre-vote"].IsTrue,
-        SnapshotCount = _values["snapshot-count"].Number == 0 ? 100_000
+        {
+            Name = Name,
+            DataDir = DataDir,
+            WalDir = _values["wal-dir"].Text,
+            AdvertisePeerUrls = AdvertisePeerUrls,
+            AdvertiseClientUrls = AdvertiseClientUrls,
+            InitialCluster = initialCluster,
+            InitialClusterToken = _values["initial-cluster-token"].Text,
+            NewCluster = _values["initial-cluster-state"].Text != "existing",
+            TickMillis = Int("heartbeat-interval"),
+            ElectionMillis = Int("election-timeout"),
+            PreVote = _values["pre-vote"].IsTrue,
+            SnapshotCount = _values["snapshot-count"].Number == 0 ? 100_000
             : (ulong)_values["snapshot-count"].Number,
-        SnapshotCatchupEntries = (ulong)_values["experimental-snapshot-catchup-entries"].Number,
-        MaxWals = Int("max-wals"),
-        MaxSnapshots = Int("max-snapshots"),
-        QuotaBackendBytes = (long)_values["quota-backend-bytes"].Number,
-        MaxRequestBytes = Int("max-request-bytes"),
-        MaxTxnOps = Int("max-txn-ops"),
-        BackendBatchMillis = Millis("backend-batch-interval", 0),
-        BackendBatchLimit = Math.Max(0, Int("backend-batch-limit")),
-        UnsafeNoFsync = _values["unsafe-no-fsync"].IsTrue,
-        CompactionBatchLimit = Int("experimental-compaction-batch-limit") is var batch && batch > 0
+            SnapshotCatchupEntries = (ulong)_values["experimental-snapshot-catchup-entries"].Number,
+            MaxWals = Int("max-wals"),
+            MaxSnapshots = Int("max-snapshots"),
+            QuotaBackendBytes = (long)_values["quota-backend-bytes"].Number,
+            MaxRequestBytes = Int("max-request-bytes"),
+            MaxTxnOps = Int("max-txn-ops"),
+            BackendBatchMillis = Millis("backend-batch-interval", 0),
+            BackendBatchLimit = Math.Max(0, Int("backend-batch-limit")),
+            UnsafeNoFsync = _values["unsafe-no-fsync"].IsTrue,
+            CompactionBatchLimit = Int("experimental-compaction-batch-limit") is var batch && batch > 0
             ? batch : 1000,
-        CompactionSleepMillis = Millis("experimental-compaction-sleep-interval", 10),
-        WatchProgressNotifyMillis = Millis("experimental-watch-progress-notify-interval", 600_000),
-    };
+            CompactionSleepMillis = Millis("experimental-compaction-sleep-interval", 10),
+            WatchProgressNotifyMillis = Millis("experimental-watch-progress-notify-interval", 600_000),
+        };
 
     public long Nanos(string name) => (long)_values[name].Number;
 

@@ -15,10 +15,6 @@ public enum OpKind
 /// <summary>One message of a transaction level.</summary>
 public ref struct TxnRequestView(ReadOnlySpan<byte> message)
 {
-    /// <summary>Levels that anything here may walk: each is a few stack frames, and a level costs a sender eight bytes.
-    /// Far above what the default of --max-txn-ops (128) lets through.</summary>
-    public const int DepthMax = 512;
-
     /// <summary>The encoded TxnRequest.</summary>
     public readonly ReadOnlySpan<byte> Message = message;
 

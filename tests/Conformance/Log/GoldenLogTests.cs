@@ -119,24 +119,28 @@ public class GoldenLogTests(ITestOutputHelper output)
 
         WalBytes.ZeroTail(member.DataDirectory);
         member.Start(new LogScenario(
-            "single/restart-torn-zeroed-tail", [.. Again, "L051", "L054", "L055", "L056", "L057", .. FromWal]) { Like = restart });
+            "single/restart-torn-zeroed-tail", [.. Again, "L051", "L054", "L055", "L056", "L057", .. FromWal])
+        { Like = restart });
         member.Put(1, 3000);
         member.Kill();
         member.Start(new LogScenario(
-            "single/restart-after-kill9", [.. Again, "L057", "L051", "L057", .. FromWal]) { Like = restart });
+            "single/restart-after-kill9", [.. Again, "L057", "L051", "L057", .. FromWal])
+        { Like = restart });
         member.Put(1, 3000);
         member.Stop(null);
 
         WalBytes.Truncate(member.DataDirectory);
         member.Start(new LogScenario(
             "single/restart-truncated-tail",
-            [.. Again, "L057", "L051", "L057", "L057", "L054", "L055", "L056", "L057", .. FromWal]) { Like = restart });
+            [.. Again, "L057", "L051", "L057", "L057", "L054", "L055", "L056", "L057", .. FromWal])
+        { Like = restart });
         member.Put(1, 3000);
         member.Stop(null);
 
         WalBytes.TurnBit(member.DataDirectory);
         member.StartInVain(new LogScenario(
-            "single/restart-wal-crc-mismatch", [.. Again, "L057", "L043", "L049", "L058"]) { Like = restart });
+            "single/restart-wal-crc-mismatch", [.. Again, "L057", "L043", "L049", "L058"])
+        { Like = restart });
     }
 
     /// <summary>A member that takes a snapshot every ten entries.</summary>
@@ -174,7 +178,8 @@ public class GoldenLogTests(ITestOutputHelper output)
         member.MoveToRestored();
         member.Start(new LogScenario(
             "single/start-of-restored-data",
-            [.. Again, "L060", "L061", "L052", "L011", "L009", "L062", "L063", .. Restored]) { Like = "single/restart-wal-only" });
+            [.. Again, "L060", "L061", "L052", "L011", "L009", "L062", "L063", .. Restored])
+        { Like = "single/restart-wal-only" });
         member.Stop(null);
     }
 

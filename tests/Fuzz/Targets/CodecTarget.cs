@@ -215,7 +215,7 @@ internal sealed class CodecTarget : FuzzTarget
 
     private static bool Watch(byte[] bytes) => WatchRequestView.TryParse(bytes, out _);
 
-    private static bool Txn(byte[] bytes) => TxnRequestView.IsWellFormed(bytes, 130);
+    private static bool Txn(byte[] bytes) => TxnRequestView.IsWellFormed(bytes, 130, out _);
 
     private static bool Lease(byte[] bytes) => EtcdAot.Lease.LeaseRecord.TryParse(bytes, out _);
 
@@ -276,27 +276,42 @@ internal static class Messages
 
     public static Rpc.PutRequest Puts(string key, string value) => new()
     {
-        Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value), PrevKv = true,
+        Key = ByteString.CopyFromUtf8(key),
+        Value = ByteString.CopyFromUtf8(value),
+        PrevKv = true,
     };
 
     public static Rpc.RangeRequest Ranges() => new()
     {
-        Key = ByteString.CopyFromUtf8("a"), RangeEnd = ByteString.CopyFromUtf8("z"), Limit = 10, Revision = 1,
-        SortOrder = Rpc.RangeRequest.Types.SortOrder.Descend, SortTarget = Rpc.RangeRequest.Types.SortTarget.Value,
-        Serializable = true, MinModRevision = 1, MaxModRevision = 900,
+        Key = ByteString.CopyFromUtf8("a"),
+        RangeEnd = ByteString.CopyFromUtf8("z"),
+        Limit = 10,
+        Revision = 1,
+        SortOrder = Rpc.RangeRequest.Types.SortOrder.Descend,
+        SortTarget = Rpc.RangeRequest.Types.SortTarget.Value,
+        Serializable = true,
+        MinModRevision = 1,
+        MaxModRevision = 900,
     };
 
     public static Rpc.DeleteRangeRequest Deletes() => new()
     {
-        Key = ByteString.CopyFromUtf8("x"), RangeEnd = ByteString.CopyFromUtf8("y"), PrevKv = true,
+        Key = ByteString.CopyFromUtf8("x"),
+        RangeEnd = ByteString.CopyFromUtf8("y"),
+        PrevKv = true,
     };
 
     public static byte[] WatchCreate() => new Rpc.WatchRequest
     {
         CreateRequest = new Rpc.WatchCreateRequest
         {
-            Key = ByteString.CopyFromUtf8("a"), RangeEnd = ByteString.CopyFromUtf8("z"), StartRevision = 1, PrevKv = true,
-            WatchId = 3, Fragment = true, ProgressNotify = true,
+            Key = ByteString.CopyFromUtf8("a"),
+            RangeEnd = ByteString.CopyFromUtf8("z"),
+            StartRevision = 1,
+            PrevKv = true,
+            WatchId = 3,
+            Fragment = true,
+            ProgressNotify = true,
             Filters = { Rpc.WatchCreateRequest.Types.FilterType.Nodelete },
         },
     }.ToByteArray();

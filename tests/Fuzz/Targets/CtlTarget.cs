@@ -3,6 +3,7 @@ using System.Text;
 using EtcdAot.Cmd.Etcdctl;
 using EtcdAot.Cmd.Etcdctl.Commands;
 using EtcdAot.Cmd.Etcdctl.Flags;
+using EtcdAot.Observe;
 
 namespace EtcdAot.Tests.Fuzz.Targets;
 
@@ -110,10 +111,10 @@ internal sealed class CtlTarget : FuzzTarget
         any |= GoNumber.ParseInt(text, 16, out _) is null;
         any |= GoNumber.ParseUint(text, 10, out _) is null;
         any |= GoNumber.ParseBool(text, out _) is null;
-        if (GoNumber.ParseDuration(text, out long nanos) is null)
+        if (GoDuration.Parse(text, out long nanos) is null)
         {
             any = true;
-            BrokenPromiseException.Unless(GoNumber.ParseDuration(GoNumber.Duration(nanos), out long again) is null
+            BrokenPromiseException.Unless(GoDuration.Parse(GoDuration.Text(nanos), out long again) is null
                 && again == nanos, "a duration that is written reads the same");
         }
 

@@ -102,9 +102,9 @@ internal sealed class RulesTarget : FuzzTarget
 
     private static bool Percent(byte[] bytes)
     {
-        string text = GoText.PercentDecode(bytes);
-        _ = GoText.PercentEncode(text);
-        return GoText.Quote(bytes).Length >= 2 && text.Length > 0;
+        string text = PercentEncoding.Decode(bytes);
+        _ = PercentEncoding.Encode(text);
+        return Observe.GoQuote.Bytes(bytes).Length >= 2 && text.Length > 0;
     }
 
     private static bool PathAndQuery(byte[] bytes)
@@ -135,7 +135,7 @@ internal sealed class RulesTarget : FuzzTarget
 
     private static bool Overlap(byte[] bytes)
     {
-        if (!TxnRequestView.IsWellFormed(bytes, 130))
+        if (!TxnRequestView.IsWellFormed(bytes, 130, out _))
         {
             return false;
         }

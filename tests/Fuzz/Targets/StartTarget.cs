@@ -43,7 +43,9 @@ internal sealed class StartTarget : FuzzTarget, IDisposable
         byte[] compact = Messages.Request(RaftOp.Compaction, new Rpc.CompactionRequest { Revision = 2 }.ToByteArray(), 82);
         byte[] alarm = Messages.Request(RaftOp.Alarm, new Rpc.AlarmRequest
         {
-            Action = Rpc.AlarmRequest.Types.AlarmAction.Activate, MemberID = 1, Alarm = Rpc.AlarmType.Nospace,
+            Action = Rpc.AlarmRequest.Types.AlarmAction.Activate,
+            MemberID = 1,
+            Alarm = Rpc.AlarmType.Nospace,
         }.ToByteArray(), 83);
         byte[] record = [10, 1, 97, 16, 2, 24, 2, 32, 1, 42, 1, 98];
         yield return [.. Entry(put), .. Entry(txn), .. Entry(delete)];
@@ -186,7 +188,9 @@ internal sealed class StartTarget : FuzzTarget, IDisposable
                 var entry = new LogEntry
                 {
                     Kind = place == ConfChangePlace ? EntryKind.ConfChange : EntryKind.Normal,
-                    Term = state.Term, Index = ++index, Data = arena.Copy(bytes),
+                    Term = state.Term,
+                    Index = ++index,
+                    Data = arena.Copy(bytes),
                 };
                 _ = log.Append(state with { Commit = index }, [entry]);
                 entry.Data.Release();

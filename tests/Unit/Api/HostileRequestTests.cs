@@ -51,7 +51,7 @@ public class HostileRequestTests : MemberTests
 
         Grpc.FakeStream stream = member.Begin(Txn, message);
         member.Settle();
-        Has("grpc-status=13", stream.Line);
+        Has("too many operations in txn request", stream.Line);
         member.Call("/etcdserverpb.KV/Put", Put("b", "1"), PutResponse.Parser);
     }
 

@@ -39,7 +39,7 @@ public class TxnOverlapTests
         // 46,656 puts and as many ranges in 1.3 MB: each held against each took most of a minute of an I/O thread.
         byte[] message = Nested(3, 36, []).ToByteArray();
         Assert.InRange(message.Length, 1_000_000, 2_000_000);
-        Assert.True(TxnRequestView.IsWellFormed(message, 130));
+        Assert.True(TxnRequestView.IsWellFormed(message, 130, out _));
         Assert.InRange(ThreadCpu.SecondsOf(() => Assert.Null(TxnOverlap.Check(new TxnRequestView(message).Success))), 0, 3);
     }
 
@@ -92,7 +92,8 @@ public class TxnOverlapTests
             {
                 RequestDeleteRange = new DeleteRangeRequest
                 {
-                    Key = ByteString.CopyFrom([2, .. key]), RangeEnd = ByteString.CopyFrom([2, .. key, 0]),
+                    Key = ByteString.CopyFrom([2, .. key]),
+                    RangeEnd = ByteString.CopyFrom([2, .. key, 0]),
                 },
             });
         }
