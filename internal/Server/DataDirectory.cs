@@ -45,7 +45,7 @@ public sealed class DataDirectory(IDisk disk, Log log)
         }
 
         e = disk.MakeDirectory(path, PrivateDirectory);
-        return e == Errno.Exists ? Errno.Ok : e;
+        return e.Failed && e != Errno.Exists ? e : SyncParent(path);
     }
 
     /// <summary>Says whose directory it is. Null, or the error's text.</summary>
@@ -93,12 +93,22 @@ public sealed class DataDirectory(IDisk disk, Log log)
         }
 
         Errno made = MakeAll(path);
+        made = made.Failed ? made : SyncParent(path);
         if (made.Failed)
         {
             return $"{makeError}mkdir {path}: {made}";
         }
 
         return Probe(path) is { } e ? probeError + e : null;
+    }
+
+    // The names of the directories must outlive a loss of power before anything is acknowledged out of them; one that an
+    // earlier process made may not be durable either. A parent that is not ours to read is no reason to fail.
+    private Errno SyncParent(string path)
+    {
+        string? parent = Path.GetDirectoryName(path.TrimEnd('/'));
+        Errno e = disk.SyncDirectory(string.IsNullOrEmpty(parent) ? "." : parent);
+        return e == Errno.InputOutput ? e : Errno.Ok;
     }
 
     private string? Probe(string directory)

@@ -73,19 +73,27 @@ public sealed class MemberStart
             return failure;
         }
 
-        failure = OpenLog(directory, haveWal, backend!, out RecoveredLog? log);
-        if (failure is null)
+        RecoveredLog? log = null;
+        try
         {
-            var contents = new StartContents(log!);
-            failure = contents.FindUnbuiltInLog() ?? CheckBackend(ref backend, log!)
-                ?? contents.FindUnbuiltInDb(backend!);
-        }
+            failure = OpenLog(directory, haveWal, backend!, out log);
+            if (failure is null)
+            {
+                var contents = new StartContents(log!);
+                failure = contents.FindUnbuiltInLog() ?? CheckBackend(ref backend, log!)
+                    ?? contents.FindUnbuiltInDb(backend!);
+            }
 
-        failure ??= Compose(log!, backend!, out server);
-        if (failure is not null)
+            failure ??= Compose(log!, backend!, out server);
+        }
+        finally
         {
-            log?.Wal.Dispose();
-            backend?.Close();
+            // Also when a seam has ended the member in the middle of it.
+            if (server is null)
+            {
+                log?.Wal.Dispose();
+                backend?.Abandon();
+            }
         }
 
         return failure;
@@ -337,6 +345,15 @@ internal sealed class MemberClosing(BackendStore backend, WriteAheadLog wal, Sto
     {
         _ = wal.Close();
         backend.Close();
+        store.Dispose();
+        leases.Dispose();
+    }
+
+    /// <summary>Frees what <see cref="Close"/> frees, and writes nothing.</summary>
+    public void Abandon()
+    {
+        wal.Dispose();
+        backend.Abandon();
         store.Dispose();
         leases.Dispose();
     }

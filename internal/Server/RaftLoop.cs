@@ -356,6 +356,22 @@ public sealed partial class RaftLoop : Actor
         _applier.Stop(this);
     }
 
+    /// <summary>Gives back the entries of a member that has died.</summary>
+    internal void Abandon()
+    {
+        foreach (Proposal proposal in _proposals.TakeAll())
+        {
+            proposal.Entry.Release();
+        }
+
+        foreach (Proposal proposal in _held)
+        {
+            proposal.Entry.Release();
+        }
+
+        _raft.Abandon();
+    }
+
     /// <summary>Called by the applier when the entry of a local request has taken effect.</summary>
     internal void OnRequestApplied(Proposal proposal, EtcdError? error) => Complete(proposal, error);
 

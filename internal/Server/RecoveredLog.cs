@@ -45,7 +45,11 @@ public sealed record StartFailure(string Message, string Error, bool IsPanic = f
 /// <summary>Reads or founds the log.</summary>
 internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock clock, SnapFiles snaps, Log log)
 {
-    private readonly WalOptions _walOptions = new(disk, clock, log) { NoSync = options.UnsafeNoFsync };
+    private readonly WalOptions _walOptions = new(disk, clock, log)
+    {
+        NoSync = options.UnsafeNoFsync,
+        SegmentBytes = options.WalSegmentBytes,
+    };
 
     /// <summary>Founds a new cluster: WAL with the members' entries (spec storage §7.4).</summary>
     public StartFailure? Found(out RecoveredLog? recovered) => Found(null, out recovered);
