@@ -1,6 +1,7 @@
 // Hash, hot copy and defragmentation (spec storage §4.6, §2.13, §4.9), between commits on the backend's thread. The core
 // goes on applying meanwhile: only commits wait. It must never leave the old file worse than before.
 using EtcdAot.Bolt;
+using EtcdAot.Observe;
 using EtcdAot.Sys;
 
 namespace EtcdAot.Backend;
@@ -47,6 +48,7 @@ public sealed partial class BackendStore
     {
         while (_replaced.TryDequeue(out Db? db))
         {
+            Probe.Hit("a replaced db is closed behind its last reader");
             Send(new Order(OrderKind.CloseOld, db, null));
         }
     }
@@ -88,6 +90,7 @@ public sealed partial class BackendStore
         fresh?.Dispose();
         if (error.Failed)
         {
+            Probe.Hit("a defragmentation fails and changes nothing");
             _ = _disk.Remove(temporary);
             Tell(new Report(null, null, null, done, new DefragmentResult(error.Text, IsFatal: false)));
             return;

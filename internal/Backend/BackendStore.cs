@@ -16,6 +16,7 @@
 //   end:           Close()                          after both hosts have stopped: commits what is left, closes the file
 using System.Buffers.Binary;
 using EtcdAot.Bolt;
+using EtcdAot.Observe;
 using EtcdAot.Sys;
 
 namespace EtcdAot.Backend;
@@ -205,6 +206,7 @@ public sealed partial class BackendStore : Actor, IDisposable
         _openSince = Math.Min(_openSince, nowNanos);
         if (_inFlight > 0)
         {
+            Probe.Hit("a batch waits for the commit before it");
             return long.MaxValue;
         }
 
@@ -214,6 +216,11 @@ public sealed partial class BackendStore : Actor, IDisposable
         if (!_forced && !full && nowNanos < due)
         {
             return due;
+        }
+
+        if (full)
+        {
+            Probe.Hit("a batch is closed because it is full");
         }
 
         CloseBatch();

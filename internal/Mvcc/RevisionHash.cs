@@ -195,6 +195,7 @@ public sealed class HashKvJob : IDisposable
         cached = null;
         if (revision > 0 && store.Hashes.TryGet(revision, out CompactionHash known))
         {
+            Probe.Hit("a hash is answered from the compaction of its revision");
             cached = new HashKvResult(known.Hash, known.CompactRevision, revision, view.Revision);
             return MvccStatus.Ok;
         }

@@ -2,6 +2,7 @@
 // found through the index so that bolt's pages need not be read for it. owned by: core thread.
 // It must never drop what a reader of an older view or a guard can still see.
 using EtcdAot.Backend;
+using EtcdAot.Observe;
 
 namespace EtcdAot.Mvcc;
 
@@ -51,6 +52,11 @@ public sealed unsafe partial class Store
         if (revision > _revision)
         {
             return MvccStatus.FutureRevision;
+        }
+
+        if (_compactions.Count > 0)
+        {
+            Probe.Hit("a compaction is scheduled while another one runs");
         }
 
         Schedule(revision, _compacted, wantsHash: _compactions.Count == 0);
@@ -103,7 +109,11 @@ public sealed unsafe partial class Store
         });
     }
 
-    private void ResumeCompaction(long scheduled) => Schedule(scheduled, _compacted, wantsHash: false);
+    private void ResumeCompaction(long scheduled)
+    {
+        Probe.Hit("a compaction that an earlier life scheduled is done");
+        Schedule(scheduled, _compacted, wantsHash: false);
+    }
 
     private void TagCompactions(long epoch)
     {
@@ -116,6 +126,11 @@ public sealed unsafe partial class Store
     private bool TryStart(CompactionJob job)
     {
         bool passed = job.Epoch != long.MaxValue && _readers.OldestActive() > job.Epoch;
+        if (Guards.Oldest < job.Revision)
+        {
+            Probe.Hit("a compaction waits for a guard of the past");
+        }
+
         if (!passed || Guards.Oldest < job.Revision || !_backend.IsCommitted(job.Ticket))
         {
             return false;
@@ -183,6 +198,8 @@ public sealed unsafe partial class Store
             Finish(job);
             return false;
         }
+
+        Probe.Hit("a compaction goes on in another step");
 
         return deletes > 0;
     }

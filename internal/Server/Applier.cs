@@ -57,7 +57,8 @@ internal sealed partial class Applier
     /// <summary>Applies one committed entry and answers its local proposer, if any.</summary>
     public void Apply(in LogEntry entry, PendingRequests pending, RaftLoop loop)
     {
-        bool toBackend = entry.Index > _backend.ConsistentIndex;
+        bool toBackend = entry.Index > _backend.ConsistentIndex
+            || (Mutants.ApplyTwice && entry.Index == _heldAtStart);
         ReadOnlySpan<byte> data = entry.Data.Span;
         if (entry.Kind == EntryKind.ConfChange)
         {
@@ -123,6 +124,7 @@ internal sealed partial class Applier
         Proposal? proposal = pending.Take(request.Id);
         if (!toBackend && !IsMembership(request.Op))
         {
+            Probe.Hit("an entry that the db holds already is replayed");
             return;
         }
 
@@ -131,12 +133,14 @@ internal sealed partial class Applier
         _times.Applied(request.Op, error, _clock.MonotonicNanos - began);
         if (proposal is null)
         {
+            Probe.Hit("an entry is applied that nobody waits for");
             return;
         }
 
         proposal.Revision = _store.Revision;
         if (ReferenceEquals(error, EtcdError.NoSpace) && !_alarms.HasNoSpace)
         {
+            Probe.Hit("an applied write waits for the alarm of a full db");
             // The proposer hears of the full db only when the alarm stands in the log (spec api-v3 §2.8).
             _awaitingAlarm.Add((proposal, error));
             ProposeNoSpace(loop);

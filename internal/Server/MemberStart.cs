@@ -114,7 +114,13 @@ public sealed class MemberStart
             // that, we begin again (spec storage §10a.2).
             StartFailure? failure = recovery.Recover(out log);
             bool begun = failure is null && log!.HoldsNothing && !backend.Snapshot.Cursor(BackendBucket.Members).First();
-            return begun ? recovery.FoundIn(log!, out log) : failure;
+            if (!begun)
+            {
+                return failure;
+            }
+
+            Probe.Hit("a log that holds its head only is founded anew");
+            return recovery.FoundIn(log!, out log);
         }
 
         string? parent = Path.GetDirectoryName(_options.EffectiveWalDir);

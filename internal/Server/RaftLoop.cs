@@ -158,6 +158,7 @@ public sealed partial class RaftLoop : Actor
 
         if (_now >= _nextTick)
         {
+            Probe.Hit("ticks missed in a long pause are not made up for");
             _nextTick = _now + _tickNanos;
         }
     }
@@ -197,6 +198,7 @@ public sealed partial class RaftLoop : Actor
                 _pending.Add(proposal);
                 break;
             case ProposeResult.NoLeader when _now - proposal.StartNanos < _options.RequestTimeoutNanos:
+                Probe.Hit("a proposal is held while nobody leads");
                 _held.Add(proposal);
                 break;
             case ProposeResult.NoLeader:
@@ -325,6 +327,7 @@ public sealed partial class RaftLoop : Actor
         {
             _metrics.ProposalsFailed.Add();
 
+            Probe.Hit("a request waits too long for its entry");
             // The entry may still be applied; its slab is the raft log's by now.
             Complete(late, EtcdError.Timeout);
         }
@@ -343,6 +346,7 @@ public sealed partial class RaftLoop : Actor
     {
         while (_pending.TakeStartedBefore(long.MaxValue) is { } proposal)
         {
+            Probe.Hit("a request in flight is answered by the stop");
             Complete(proposal, EtcdError.Stopped);
         }
 

@@ -231,6 +231,7 @@ internal sealed class Episode : IDisposable
             watch.Check(Chronicle, 0);
         }
 
+        OpenOutcomes.Close(Evidence, Chronicle);
         Undecided += HistoryCheck.Linearizable("register", new RegisterModel(), Evidence.Registers);
         Undecided += HistoryCheck.Linearizable("list", new AppendModel(), Evidence.Lists);
     }

@@ -42,7 +42,7 @@ internal sealed partial class Report
         long operations = _operations.Where(static p => p.Key.EndsWith(" Ok", StringComparison.Ordinal)).Sum(static p => p.Value);
         long faults = _faults.Values.Sum();
         Console.WriteLine();
-        Console.WriteLine($"{_runs} runs, {_simulated:F0} s simulated in {_real:F1} s ({_simulated / _real:F0} x real time), "
+        Console.WriteLine($"{_runs} runs, {_simulated:F0} s simulated in {_real:F1} s of one core ({_simulated / _real:F0} x real time), "
             + $"{_events} events");
         Console.WriteLine($"{operations} operations succeeded ({operations / _simulated:F0} a simulated second), {faults} faults "
             + $"({faults / _simulated:F1} a second), {_watches} watchers and {_hashes} pairs of hashes compared, "

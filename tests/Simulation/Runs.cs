@@ -52,13 +52,13 @@ internal static class Runs
     {
         Probe.ListenWith(report.OnProbe);
         var trace = new Trace(verbose);
-        var watch = System.Diagnostics.Stopwatch.StartNew();
+        TimeSpan began = Environment.CpuUsage.TotalTime;
         using var episode = new Episode(seed, trace);
         try
         {
             episode.Run(seconds);
-            report.Add(episode, watch.Elapsed);
-            Console.WriteLine($"seed {seed}: {episode.SimulatedNanos / 1e9:F0} s simulated in {watch.Elapsed.TotalSeconds:F2} s, "
+            report.Add(episode, Environment.CpuUsage.TotalTime - began);
+            Console.WriteLine($"seed {seed}: {episode.SimulatedNanos / 1e9:F0} s simulated in {(Environment.CpuUsage.TotalTime - began).TotalSeconds:F2} CPU-s, "
                 + $"{episode.Evidence.Operations} operations, {episode.Nemesis.Counts.Values.Sum()} faults, "
                 + $"{episode.Lives} lives, trace {trace.Hash:x16}");
             return true;
@@ -66,7 +66,7 @@ internal static class Runs
         catch (Exception e) when (e is BrokenPromiseException or InvariantException or InvalidOperationException
             or NullReferenceException or ArgumentException or IndexOutOfRangeException)
         {
-            report.Add(episode, watch.Elapsed);
+            report.Add(episode, Environment.CpuUsage.TotalTime - began);
             report.Failed++;
             Console.WriteLine($"seed {seed}: BROKEN after {episode.SimulatedNanos / 1e9:F3} s: {e.Message}");
             if (e is not BrokenPromiseException)

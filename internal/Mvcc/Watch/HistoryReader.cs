@@ -25,6 +25,7 @@ internal unsafe ref struct HistoryReader
         _inBolt = fromMain < log.FirstMain;
         if (_inBolt)
         {
+            Probe.Hit("history is read out of the db");
             _bolt = view.Source.Backend.Cursor(BackendBucket.Key);
             Span<byte> key = stackalloc byte[Mvcc.Revision.TombstoneKeyBytes];
             int length = new Revision(fromMain, 0).Encode(key);

@@ -66,6 +66,7 @@ public sealed class WatchHub
         _intervals.Add(watcher);
         if (cursor <= view.Revision)
         {
+            Probe.Hit("a watcher begins in the past");
             FallBehind(watcher, cursor);
         }
 
@@ -104,6 +105,7 @@ public sealed class WatchHub
 
         if (view.Source.Log.FirstMain > Revision + 1)
         {
+            Probe.Hit("a loop has slept longer than the log remembers");
             // The thread has slept longer than the log remembers.
             EveryoneFallsBehind(view);
             return;
@@ -192,6 +194,7 @@ public sealed class WatchHub
 
         if (watcher.MatchedRevisions == ScanRevisions)
         {
+            Probe.Hit("a catch-up response is full of revisions");
             watcher.ScanEnd = main;
             _full++;
             return true;
@@ -215,7 +218,8 @@ public sealed class WatchHub
             }
             else if (watcher.Standing == Watcher.State.Synced)
             {
-                FallBehind(watcher, main);
+                Probe.Hit("a watcher falls behind because its stream has no room");
+                FallBehind(watcher, Mutants.LoseWatchEvent ? main + 1 : main);
             }
         }
 
@@ -253,6 +257,7 @@ public sealed class WatchHub
             }
             else if (watcher.Cursor < view.CompactedRevision)
             {
+                Probe.Hit("a watcher is behind a compaction");
                 watcher.Standing = Watcher.State.Compacted;
                 _unsyncedCount--;
                 watcher.Sink.Compacted(watcher, view.CompactedRevision);
@@ -337,6 +342,7 @@ public sealed class WatchHub
         watcher.Cursor = Math.Max(watcher.Cursor, Math.Min(end, watcher.ScanEnd));
         if (watcher.Cursor <= view.Revision)
         {
+            Probe.Hit("a watcher is still behind after a catch-up");
             return false;
         }
 

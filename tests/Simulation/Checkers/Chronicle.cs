@@ -60,6 +60,9 @@ internal sealed class Chronicle
         }
     }
 
+    /// <summary>All changes of a key.</summary>
+    public IReadOnlyList<Change> Of(string key) => _byKey.TryGetValue(key, out List<Change>? history) ? history : [];
+
     /// <summary>Value of a key at a revision.</summary>
     public Change? At(long revision, string key)
     {

@@ -8,7 +8,8 @@ namespace EtcdAot.Tests.Simulation.Checkers;
 /// <param name="Revision">Revision of its answer.</param>
 /// <param name="Key">The key.</param>
 /// <param name="Value">Its value, null for a deletion.</param>
-internal readonly record struct AcknowledgedWrite(long Revision, string Key, string? Value);
+/// <param name="At">When the answer came.</param>
+internal readonly record struct AcknowledgedWrite(long Revision, string Key, string? Value, long At);
 
 /// <summary>Answer of a linearizable operation in time.</summary>
 internal readonly record struct AnsweredRevision(long Called, long Returned, long Revision);

@@ -16,7 +16,9 @@ internal static class HistoryCheck
             Change? change = chronicle.Exactly(write.Revision, write.Key);
             if (change is null || change.Value != write.Value)
             {
-                throw new BrokenPromiseException($"an acknowledged write is lost: {write}, but there is {change}");
+                throw new BrokenPromiseException($"an acknowledged write is lost: {write}; of that key there is "
+                    + string.Join(", ", chronicle.Of(write.Key).TakeLast(3)) + $" and the last revision is {chronicle.Last}; around it is "
+                    + string.Join(", ", chronicle.Changes.Where(c => Math.Abs(c.Revision - write.Revision) <= 2)));
             }
         }
     }

@@ -17,6 +17,10 @@ internal sealed class AppendClient(ClientWorld shared, int number) : SimClient(s
         return Dice.OneIn(3) ? Read(list) : Append(list);
     }
 
+    /// <summary>The element that a key stands for.</summary>
+    public static long ElementOf(string key) =>
+        long.Parse(key[(key.LastIndexOf('.') + 1)..], CultureInfo.InvariantCulture);
+
     private async Task Append(string list)
     {
         long element = Shared.NextUnique();
@@ -25,15 +29,15 @@ internal sealed class AppendClient(ClientWorld shared, int number) : SimClient(s
             + "." + element.ToString(CultureInfo.InvariantCulture);
         long called = Now;
         Reply reply = await Call("/etcdserverpb.KV/Put", new PutRequest { Key = Bytes(key), Value = Bytes("x") });
+        long revision = reply.Ok ? reply.Read(PutResponse.Parser).Header.Revision : 0;
         if (reply.Outcome != Outcome.Failed)
         {
-            Evidence.AddList(list, new AppendOp(true, element, reply.Ok), called, reply.Ok ? Now : long.MaxValue);
+            Evidence.AddList(list, new AppendOp(true, element, reply.Ok, revision), called, reply.Ok ? Now : long.MaxValue);
         }
 
         if (reply.Ok)
         {
-            long revision = reply.Read(PutResponse.Parser).Header.Revision;
-            Evidence.Writes.Add(new AcknowledgedWrite(revision, key, "x"));
+            Evidence.Writes.Add(new AcknowledgedWrite(revision, key, "x", Now));
             Evidence.Revisions.Add(new AnsweredRevision(called, Now, revision));
         }
     }
@@ -55,11 +59,10 @@ internal sealed class AppendClient(ClientWorld shared, int number) : SimClient(s
         var state = default(ListState);
         foreach (Wire.Mvccpb.KeyValue kv in range.Kvs)
         {
-            string key = Text(kv.Key);
-            state = state.With(long.Parse(key[(key.LastIndexOf('.') + 1)..], CultureInfo.InvariantCulture));
+            state = state.With(ElementOf(Text(kv.Key)));
         }
 
-        Evidence.AddList(list, new AppendOp(false, 0, true, state), called, Now);
+        Evidence.AddList(list, new AppendOp(false, 0, true, range.Header.Revision, state), called, Now);
         Evidence.Revisions.Add(new AnsweredRevision(called, Now, range.Header.Revision));
     }
 }

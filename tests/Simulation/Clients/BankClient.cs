@@ -97,8 +97,8 @@ internal sealed class BankClient(ClientWorld shared, int number) : SimClient(sha
         TxnResponse answer = reply.Read(TxnResponse.Parser);
         if (answer.Succeeded)
         {
-            Evidence.Writes.Add(new AcknowledgedWrite(answer.Header.Revision, Account(from), Text(less.Value)));
-            Evidence.Writes.Add(new AcknowledgedWrite(answer.Header.Revision, Account(to), Text(more.Value)));
+            Evidence.Writes.Add(new AcknowledgedWrite(answer.Header.Revision, Account(from), Text(less.Value), Now));
+            Evidence.Writes.Add(new AcknowledgedWrite(answer.Header.Revision, Account(to), Text(more.Value), Now));
         }
         else
         {

@@ -37,7 +37,7 @@ internal sealed class RegisterClient(ClientWorld shared, int number, int valueBy
         if (reply.Ok)
         {
             revision = reply.Read(PutResponse.Parser).Header.Revision;
-            Evidence.Writes.Add(new AcknowledgedWrite(revision, key, text));
+            Evidence.Writes.Add(new AcknowledgedWrite(revision, key, text, Now));
         }
 
         Record(key, new RegisterOp(RegisterKind.Put, value, reply.Ok, revision), reply, called, revision);
@@ -82,7 +82,7 @@ internal sealed class RegisterClient(ClientWorld shared, int number, int valueBy
             any = deleted.Deleted > 0;
             if (any)
             {
-                Evidence.Writes.Add(new AcknowledgedWrite(revision, key, null));
+                Evidence.Writes.Add(new AcknowledgedWrite(revision, key, null, Now));
             }
         }
 
@@ -114,7 +114,7 @@ internal sealed class RegisterClient(ClientWorld shared, int number, int valueBy
             succeeded = answer.Succeeded;
             if (succeeded)
             {
-                Evidence.Writes.Add(new AcknowledgedWrite(revision, key, text));
+                Evidence.Writes.Add(new AcknowledgedWrite(revision, key, text, Now));
             }
         }
 
@@ -154,5 +154,6 @@ internal sealed class RegisterClient(ClientWorld shared, int number, int valueBy
     private string TextOf(long value) =>
         value.ToString(CultureInfo.InvariantCulture).PadRight(Dice.OneIn(4) ? valueBytes : 1, ' ');
 
-    private static long ValueOf(string text) => long.Parse(text.TrimEnd(), CultureInfo.InvariantCulture);
+    /// <summary>The number that a value stands for.</summary>
+    public static long ValueOf(string text) => long.Parse(text.TrimEnd(), CultureInfo.InvariantCulture);
 }

@@ -72,6 +72,11 @@ internal abstract class SimClient(ClientWorld shared, int number)
         long began = Now;
         Reply reply = await shared.Network.Call(machine, path, request);
         Evidence.Count(path, reply.Outcome);
+        if (shared.World.Trace.IsText)
+        {
+            shared.World.Trace.Say(Now, $"client {number} {began / 1e9:F6} {request} -> {reply.Status} {reply.Text} {Convert.ToHexStringLower(reply.Body)}");
+        }
+
         Succeeded += reply.Ok ? 1 : 0;
         shared.World.Trace.Add(Now, path, ((ulong)(uint)reply.Status << 32) | (uint)number,
             Crc32C.Append(0, reply.Body) | ((ulong)(Now - began) << 32));

@@ -25,6 +25,8 @@ internal sealed class SimStream : HttpStream
     /// <summary>Status of a stream whose connection was lost: nobody knows what happened.</summary>
     public const int Lost = -1;
 
+    private const uint ResetCode = 8; // CANCEL
+
     // A waiting byte counts as many: the bound of a stream's queue is met without megabytes of events.
     private const int QueuedWeight = 1024;
 
@@ -40,8 +42,10 @@ internal sealed class SimStream : HttpStream
     private long _lastToServer;
     private long _lastToClient;
     private long _queued;
-    private bool _closed;
-    private bool _canceled;
+
+    // The member hears nothing more of a stream that it has ended or that was reset: its call object is another's by then.
+    private bool _serverDone;
+    private bool _clientDone;
 
     public SimStream(World.World world, Life life, IStreamClient client, Dice dice)
     {
@@ -80,36 +84,32 @@ internal sealed class SimStream : HttpStream
     /// <summary>Client: gives the call up.</summary>
     public void Cancel()
     {
-        if (!_closed)
-        {
-            _closed = true;
-            ToServer(() => _handler?.OnReset(8, connectionLost: false), evenClosed: true);
-            _life.Leave(this);
-        }
+        _clientDone = true;
+        ToServer(() => ResetCall(connectionLost: false));
+        _life.Leave(this);
     }
 
     /// <summary>Client: stops reading, or reads on.</summary>
     public void Pause(bool paused)
     {
         IsPaused = paused;
-        if (!paused && !_closed)
+        if (!paused)
         {
             ToServer(Drain);
         }
     }
 
-    /// <summary>The connection is lost: both ends hear of it, the life only if it still lives.</summary>
+    /// <summary>The connection is lost; the member hears of it at once, if it still lives.</summary>
     public void Lose()
     {
-        if (_closed)
+        if (!_serverDone && ReferenceEquals(_life.Machine.Life, _life))
         {
-            return;
+            ResetCall(connectionLost: true);
         }
 
-        _closed = true;
-        _life.Machine.At(_life.Machine.LocalNow, _life, () => _handler?.OnReset(8, connectionLost: true));
+        _serverDone = true;
+        TellClient(_world.Now, Lost, "connection lost");
         _life.Leave(this);
-        _world.At(Math.Max(_lastToClient + 1, _world.Now + Delay()), () => _client.OnEnd(Lost, "connection lost"));
     }
 
     public override void SendHeaders(HeaderSet fields, bool endOfStream)
@@ -124,7 +124,7 @@ internal sealed class SimStream : HttpStream
 
     public override void EndData(bool endOfStream)
     {
-        if (_closed || _open.Length == 0)
+        if (_serverDone || _open.Length == 0)
         {
             return;
         }
@@ -135,10 +135,11 @@ internal sealed class SimStream : HttpStream
         {
             _waiting.Enqueue(message);
             _queued += message.Length;
-            return;
         }
-
-        ToClient(message);
+        else
+        {
+            ToClient(message);
+        }
     }
 
     public override void Consume(int bytes)
@@ -151,15 +152,33 @@ internal sealed class SimStream : HttpStream
 
     public override void Reset(uint errorCode) => End(null);
 
+    private void ResetCall(bool connectionLost)
+    {
+        _serverDone = true;
+        _handler?.OnReset(ResetCode, connectionLost);
+    }
+
     private void ToClient(byte[] message)
     {
         _lastToClient = Math.Max(_lastToClient + 1, _life.Machine.LocalNow + Delay());
         _world.At(_lastToClient, () =>
         {
-            // What was on its way when the client gave up is dropped; a lost connection delivers what came before.
-            if (!_canceled)
+            if (!_clientDone)
             {
                 _client.OnMessage(message);
+            }
+        });
+    }
+
+    private void TellClient(long from, int status, string text)
+    {
+        _lastToClient = Math.Max(_lastToClient + 1, from + Delay());
+        _world.At(_lastToClient, () =>
+        {
+            if (!_clientDone)
+            {
+                _clientDone = true;
+                _client.OnEnd(status, text);
             }
         });
     }
@@ -172,7 +191,7 @@ internal sealed class SimStream : HttpStream
             ToClient(message);
         }
 
-        if (_waiting.Count == 0 && !_closed)
+        if (_waiting.Count == 0)
         {
             _handler?.OnWritable();
         }
@@ -180,7 +199,7 @@ internal sealed class SimStream : HttpStream
 
     private void End(HeaderSet? trailers)
     {
-        if (_closed)
+        if (_serverDone)
         {
             return;
         }
@@ -190,7 +209,7 @@ internal sealed class SimStream : HttpStream
             ToClient(message);
         }
 
-        _closed = true;
+        _serverDone = true;
         _life.Leave(this);
         int status = Lost;
         string text = "reset";
@@ -207,34 +226,24 @@ internal sealed class SimStream : HttpStream
             }
         }
 
-        _world.At(Math.Max(_lastToClient + 1, _life.Machine.LocalNow + Delay()), () =>
-        {
-            if (!_canceled)
-            {
-                _client.OnEnd(status, text);
-            }
-        });
+        TellClient(_life.Machine.LocalNow, status, text);
     }
 
-    private void ToServer(Action what, bool evenClosed = false)
+    private void ToServer(Action what)
     {
-        if (evenClosed)
-        {
-            _canceled = true;
-        }
-
         _lastToServer = Math.Max(_lastToServer, _world.Now + Delay());
-        Life life = _life;
-        _toServer.Enqueue(() =>
-        {
-            if (!_closed || evenClosed)
-            {
-                what();
-            }
-        });
+        _toServer.Enqueue(what);
 
         // Each arrival takes the oldest: a machine that is busy may see arrivals in another order, the stream does not.
-        life.Machine.At(_lastToServer, life, () => life.Loop!.Post(new LoopAction(_toServer.Dequeue())));
+        Life life = _life;
+        life.Machine.At(_lastToServer, life, () => life.Loop!.Post(new LoopAction(() =>
+        {
+            Action arrived = _toServer.Dequeue();
+            if (!_serverDone)
+            {
+                arrived();
+            }
+        })));
     }
 
     private long Delay() => _dice.Spread(20 * World.World.Microsecond, 2 * World.World.Millisecond);
