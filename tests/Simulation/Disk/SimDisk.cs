@@ -8,10 +8,10 @@ namespace EtcdAot.Tests.Simulation.Disk;
 /// <summary>What a disk asks of its machine.</summary>
 internal interface IDiskMachine
 {
-    /// <summary>The machine's own time.</summary>
+    /// <summary>World's time.</summary>
     long LocalNow { get; }
 
-    /// <summary>Whatever runs on the machine waits for the disk.</summary>
+    /// <summary>What called waits for the disk; the world goes on. Throws when the life ends meanwhile.</summary>
     void Spend(long nanos);
 }
 

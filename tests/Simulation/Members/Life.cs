@@ -20,6 +20,12 @@ internal sealed class Life(Machine machine, int number) : IFatalExit
 
     public Machine Machine => machine;
 
+    /// <summary>Steps that wait for the disk now.</summary>
+    public int Waits { get; set; }
+
+    /// <summary>How it ended; null while it lives.</summary>
+    public LifeEndedException? End { get; set; }
+
     /// <summary>Which of the machine's lives.</summary>
     public int Number => number;
 
@@ -73,6 +79,20 @@ internal sealed class Life(Machine machine, int number) : IFatalExit
         _core.StepNow();
     }
 
+    /// <summary>The end in order.</summary>
+    public void Close()
+    {
+        Server!.BeginStop();
+        StepAll();
+        Loop!.Drain();
+        Loop.Stop();
+        Break();
+        _core!.Stop();
+        _backend!.Stop();
+        Server.Close();
+        Services!.Abandon();
+    }
+
     /// <summary>Whoever talked with this life hears that the connection is lost.</summary>
     public void Break()
     {
@@ -105,6 +125,9 @@ internal sealed class ActorPump : IActorHost
     private readonly Actor _actor;
     private readonly Action _afterStep;
     private long _scheduled = long.MaxValue;
+    private bool _steps;
+    private bool _woken;
+    private bool _stopped;
 
     public ActorPump(Life life, Actor actor, Action afterStep)
     {
@@ -116,14 +139,25 @@ internal sealed class ActorPump : IActorHost
 
     public void Wake() => Schedule(_life.Machine.LocalNow);
 
+    /// <summary>No more steps.</summary>
+    public void Stop() => _stopped = true;
+
     /// <summary>Steps at once.</summary>
     public void StepNow()
     {
         Machine machine = _life.Machine;
         machine.Trace.Add(machine.LocalNow, _actor.Name);
+        _steps = true;
         long due = _actor.Step(machine.MonotonicNanos);
-        machine.Spend(machine.Dice.Between(1, 20) * World.World.Microsecond);
+        _steps = false;
         _afterStep();
+        if (_woken)
+        {
+            // While it waited for the disk.
+            _woken = false;
+            Wake();
+        }
+
         if (due != long.MaxValue)
         {
             Schedule(machine.LocalNow + Math.Max(0, due - machine.MonotonicNanos));
@@ -143,11 +177,19 @@ internal sealed class ActorPump : IActorHost
         machine.At(at, _life, () =>
         {
             // Replaced by an earlier one, which has run.
-            if (_scheduled == at)
+            if (_scheduled != at || _stopped)
             {
-                _scheduled = long.MaxValue;
-                StepNow();
+                return;
             }
+
+            _scheduled = long.MaxValue;
+            if (_steps)
+            {
+                _woken = true;
+                return;
+            }
+
+            StepNow();
         });
     }
 }

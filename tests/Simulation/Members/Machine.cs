@@ -1,5 +1,5 @@
-// One machine: its own time, its disk, and the life of the member that runs on it. The machine does one thing at a time:
-// while a step waits for the disk its clock runs ahead of the world's, and whatever is due for it meanwhile waits.
+// One machine: its clocks, its disk, and the life of the member that runs on it. While a step waits for the disk the world
+// goes on inside that wait: other actors of the machine, clients, and what kills it. The waiting actor itself rests.
 using System.Text;
 using EtcdAot.Observe;
 using EtcdAot.Server;
@@ -18,7 +18,6 @@ internal sealed class Machine : IDiskMachine, IClock, ILogSink, IDisposable
     private readonly Dice _dice;
     private readonly Queue<string> _log = new();
     private readonly long _bootOffset;
-    private long _ahead;
 
     public Machine(World.World world, string name, ServerOptions options)
     {
@@ -62,32 +61,37 @@ internal sealed class Machine : IDiskMachine, IClock, ILogSink, IDisposable
 
     public Dice Dice => _dice;
 
-    public long LocalNow => Math.Max(_world.Now, _ahead);
+    public long LocalNow => _world.Now;
 
-    public long MonotonicNanos => LocalNow + _bootOffset;
+    public long MonotonicNanos => _world.Now + _bootOffset;
 
-    public long WallUnixNanos => LocalNow + WallOffset;
+    public long WallUnixNanos => _world.Now + WallOffset;
 
-    public void Spend(long nanos) => _ahead = LocalNow + nanos;
-
-    /// <summary>Lets something happen to this machine's process at a time of the machine's; nothing when the life is
-    /// over by then.</summary>
-    public void At(long localNanos, Life life, Action what)
+    public void Spend(long nanos)
     {
-        _world.At(localNanos, () =>
+        if (Life is not { } life)
         {
-            if (!ReferenceEquals(Life, life))
-            {
-                return;
-            }
+            return;
+        }
 
-            if (_ahead > _world.Now)
-            {
-                At(_ahead, life, what);
-                return;
-            }
+        life.Waits++;
+        _ = _world.RunUntil(_world.Now + nanos, () => life.End is not null);
+        life.Waits--;
+        if (life.End is not null)
+        {
+            throw life.End;
+        }
+    }
 
-            Guarded(what);
+    /// <summary>Lets something happen to this machine's process at a time; nothing when the life is over by then.</summary>
+    public void At(long nanos, Life life, Action what)
+    {
+        _world.At(nanos, () =>
+        {
+            if (ReferenceEquals(Life, life) && life.End is null)
+            {
+                Guarded(life, what);
+            }
         });
     }
 
@@ -100,7 +104,7 @@ internal sealed class Machine : IDiskMachine, IClock, ILogSink, IDisposable
         _world.Trace.Add(LocalNow, "start", (ulong)Lives);
         var life = new Life(this, Lives);
         Life = life;
-        Guarded(() => failure = life.Open());
+        Guarded(life, () => failure = life.Open());
         if (failure is not null && ReferenceEquals(Life, life))
         {
             Life = null;
@@ -116,30 +120,30 @@ internal sealed class Machine : IDiskMachine, IClock, ILogSink, IDisposable
     {
         if (Life is { } life)
         {
-            // A machine that waits for its disk is ahead of the world: it ends where it has got to.
-            At(LocalNow, life, () => Die(new LifeEndedException(end, end.ToString())));
+            At(_world.Now, life, () => throw new LifeEndedException(end, end.ToString()));
         }
     }
 
-    /// <summary>Stops the member in order.</summary>
-    public void Stop()
+    /// <summary>Stops the member in order, as soon as none of its actors waits for the disk.</summary>
+    public void Stop(Action? stopped = null)
     {
-        if (Life is not { } life)
+        if (Life is not { } life || life.End is not null)
         {
             return;
         }
 
-        Guarded(() =>
+        if (life.Waits > 0 || life.Server is null)
         {
-            life.Server!.BeginStop();
-            life.StepAll();
-            life.Server.Close();
-        });
+            At(_world.Now + World.World.Millisecond, life, () => Stop(stopped));
+            return;
+        }
+
+        Guarded(life, () => life.Close());
         if (ReferenceEquals(Life, life))
         {
             Life = null;
-            life.Break();
             Disk.Kill();
+            stopped?.Invoke();
         }
     }
 
@@ -166,7 +170,7 @@ internal sealed class Machine : IDiskMachine, IClock, ILogSink, IDisposable
         Disk.Dispose();
     }
 
-    private void Guarded(Action what)
+    private void Guarded(Life life, Action what)
     {
         try
         {
@@ -174,27 +178,39 @@ internal sealed class Machine : IDiskMachine, IClock, ILogSink, IDisposable
         }
         catch (LifeEndedException e)
         {
-            Die(e);
+            Die(life, e);
         }
     }
 
-    private void Die(LifeEndedException why)
+    // A life may end while steps of it wait for the disk further up this thread's stack: they are told when they wake, and
+    // the last of them lets it be buried.
+    private void Die(Life life, LifeEndedException why)
     {
-        if (Life is not { } life)
+        if (life.End is null)
+        {
+            life.End = why;
+            _world.Trace.Add(LocalNow, "death", (ulong)why.End, Crc32C.Append(0, Encoding.UTF8.GetBytes(why.Message)));
+            if (_world.Trace.IsText)
+            {
+                _world.Trace.Say(LocalNow, $"{Name} life {life.Number} ended: {why.End}, {why.Message}");
+            }
+
+            life.Break();
+        }
+
+        if (life.Waits > 0)
         {
             return;
         }
 
-        _world.Trace.Add(LocalNow, "death", (ulong)why.End, Crc32C.Append(0, Encoding.UTF8.GetBytes(why.Message)));
-        if (_world.Trace.IsText)
+        if (life.Server is not null)
         {
-            _world.Trace.Say(LocalNow, $"{Name} life {life.Number} ended: {why.End}, {why.Message}");
+            OnCoreStep?.Invoke(life);
         }
 
         Life = null;
-        life.Break();
         life.Free();
-        if (why.End == LifeEnd.PowerLost)
+        if (life.End.End == LifeEnd.PowerLost)
         {
             Disk.LosePower();
         }
@@ -203,6 +219,6 @@ internal sealed class Machine : IDiskMachine, IClock, ILogSink, IDisposable
             Disk.Kill();
         }
 
-        OnDeath?.Invoke(this, why);
+        OnDeath?.Invoke(this, life.End);
     }
 }

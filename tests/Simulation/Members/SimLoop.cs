@@ -48,12 +48,28 @@ internal sealed class SimLoop(Life life) : IoLoop
         return timer;
     }
 
+    /// <summary>Runs what is posted, for an end in order.</summary>
+    public void Drain()
+    {
+        while (_posted.TryDequeue(out ILoopWork? work))
+        {
+            work.Run();
+        }
+
+        EndWake();
+    }
+
     /// <summary>Nothing more runs.</summary>
     public void Stop() => _stopped = true;
 
     private void RunWake()
     {
         _wakes = false;
+        if (_stopped)
+        {
+            return;
+        }
+
         for (int n = _posted.Count; n > 0; n--)
         {
             _posted.Dequeue().Run();

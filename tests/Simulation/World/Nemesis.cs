@@ -61,11 +61,8 @@ internal sealed class Nemesis
     {
         if (machine.Life is { Server: not null } life)
         {
-            machine.At(_world.Now, life, () =>
-            {
-                machine.Stop();
-                machine.OnDeath?.Invoke(machine, new LifeEndedException(LifeEnd.Killed, "stopped in order"));
-            });
+            machine.At(_world.Now, life, () => machine.Stop(() =>
+                machine.OnDeath?.Invoke(machine, new LifeEndedException(LifeEnd.Killed, "stopped in order"))));
         }
     }
 

@@ -49,7 +49,8 @@ internal sealed class World(ulong seed, Trace trace)
     /// <summary>Lets something happen after a while.</summary>
     public void After(long nanos, Action what) => At(Now + nanos, what);
 
-    /// <summary>Runs until a time, or until a condition holds.</summary>
+    /// <summary>Runs until a time, or until a condition holds. Also called from inside an event that takes time (a disk
+    /// call): the world goes on meanwhile.</summary>
     /// <returns>True when the condition was met (or none was given).</returns>
     public bool RunUntil(long end, Func<bool>? done = null)
     {
