@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help prerequisites build run test unit conformance oracles bench bench-stub lint clean
+.PHONY: help prerequisites build run test unit conformance sim sim-mutants oracles bench bench-stub lint clean
 
 RID ?= linux-x64
 DOTNET ?= dotnet
@@ -35,6 +35,12 @@ unit: prerequisites ## the fast tests alone
 
 conformance: ## the tests beside the real etcd alone
 	@tests/run conformance
+
+sim: prerequisites ## whole members from fixed seeds on one thread; SEED=n repeats one (VERBOSE=1 prints everything)
+	@tests/Simulation/run seeds
+
+sim-mutants: prerequisites ## faults put in on purpose, each of which the simulator must find
+	@tests/Simulation/run mutants
 
 oracles: ## bring the real etcd binaries into .cache/oracles
 	@tests/Oracles/fetch "$(ORACLE_DIR)"

@@ -134,7 +134,7 @@ internal sealed class Episode : IDisposable
 
     private void StartLife(Machine machine)
     {
-        long errors = machine.Disk.Faults.DeadlyErrors;
+        long errors = machine.Disk.Faults.Errors;
         StartFailure? failure = machine.Start();
         if (failure is null)
         {
@@ -142,7 +142,7 @@ internal sealed class Episode : IDisposable
         }
 
         // A disk that fails while the member starts is a reason; nothing else is.
-        bool sick = machine.Disk.Faults.DeadlyErrors > errors || machine.Disk.Faults.Capacity != long.MaxValue;
+        bool sick = machine.Disk.Faults.Errors > errors || machine.Disk.Faults.Capacity != long.MaxValue;
         if (!sick)
         {
             throw new BrokenPromiseException($"{machine.Name} does not start: {failure.Message}: {failure.Error}");

@@ -14,6 +14,8 @@ internal static class Runs
             simulation seeds [FIRST [COUNT [SECONDS]]]   a row of seeds, SECONDS of storm each
             simulation seed N [SECONDS] [-v]             one seed; -v prints everything that happens
             simulation hash N [SECONDS]                  prints the hash of one seed's trace
+            simulation first [FIRST [SECONDS]]           seeds until one finds something; prints "seed | what"
+            simulation check                             the checkers on histories whose verdict is known
             """);
         return 2;
     }
@@ -48,6 +50,27 @@ internal static class Runs
         return bad == 0 ? 0 : 1;
     }
 
+    public static int First(ulong first, long seconds)
+    {
+        for (ulong seed = first; ; seed++)
+        {
+            using var episode = new Episode(seed, new Trace(null));
+            try
+            {
+                episode.Run(seconds);
+            }
+            catch (Exception e) when (IsFinding(e))
+            {
+                string what = e.Message.Split('\n')[0];
+                Console.WriteLine($"{seed}, after {episode.SimulatedNanos / 1e9:F0} s simulated | {what[..Math.Min(160, what.Length)]}");
+                return 0;
+            }
+        }
+    }
+
+    private static bool IsFinding(Exception e) => e is BrokenPromiseException or InvariantException
+        or InvalidOperationException or NullReferenceException or ArgumentException or IndexOutOfRangeException;
+
     private static bool Run(ulong seed, long seconds, Report report, TextWriter? verbose)
     {
         Probe.ListenWith(report.OnProbe);
@@ -63,8 +86,7 @@ internal static class Runs
                 + $"{episode.Lives} lives, trace {trace.Hash:x16}");
             return true;
         }
-        catch (Exception e) when (e is BrokenPromiseException or InvariantException or InvalidOperationException
-            or NullReferenceException or ArgumentException or IndexOutOfRangeException)
+        catch (Exception e) when (IsFinding(e))
         {
             report.Add(episode, Environment.CpuUsage.TotalTime - began);
             report.Failed++;
@@ -79,7 +101,7 @@ internal static class Runs
                 Console.WriteLine("    " + line);
             }
 
-            Console.WriteLine($"  repeat: SEED={seed} SECONDS={seconds} make sim");
+            Console.WriteLine($"  repeat: SEED={seed} SECONDS_OF_STORM={seconds} make sim");
             return false;
         }
         finally

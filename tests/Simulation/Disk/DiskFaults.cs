@@ -27,7 +27,10 @@ internal sealed class DiskFaults(Dice dice)
     /// <summary>The next sync takes so long.</summary>
     public long NextHang { get; set; }
 
-    /// <summary>Errors given to the member's log or db, after which it must end itself.</summary>
+    /// <summary>Errors given to the member.</summary>
+    public int Errors { get; set; }
+
+    /// <summary>Those given to its log or db, after which it must end itself.</summary>
     public int DeadlyErrors { get; set; }
 
     /// <summary>How long this sync takes, nanoseconds.</summary>

@@ -227,7 +227,7 @@ internal sealed class SimDisk(IDiskMachine machine, Trace trace, Dice dice) : ID
         e = e.Failed ? e : Room(node, offset + source.Length);
         if (e.Failed)
         {
-            return Deadly(file, e);
+            return Failed(file, e);
         }
 
         ulong crc = Crc32C.Append(0, source);
@@ -266,7 +266,7 @@ internal sealed class SimDisk(IDiskMachine machine, Trace trace, Dice dice) : ID
         {
             // As Linux: the pages count as clean afterwards, so a second try would lie.
             trace.Add(machine.LocalNow, "sync failed", (ulong)node.Id);
-            return Deadly(file, e);
+            return Failed(file, e);
         }
 
         node.Sync();
@@ -288,14 +288,12 @@ internal sealed class SimDisk(IDiskMachine machine, Trace trace, Dice dice) : ID
 
     private static string Name(string path) => Path.GetFileName(path.TrimEnd('/'));
 
-    // The reserved next segment may fail without harm; everything else that a member keeps is its log or its db.
-    private Errno Deadly(SimFile file, Errno e)
+    // A full disk is told apart: some of it is expected. The reserved next segment may fail without harm.
+    private Errno Failed(SimFile file, Errno e)
     {
-        if (file.Path.EndsWith(".wal", StringComparison.Ordinal) || file.Path.EndsWith("/db", StringComparison.Ordinal))
-        {
-            Faults.DeadlyErrors++;
-        }
-
+        Faults.Errors++;
+        bool kept = file.Path.EndsWith(".wal", StringComparison.Ordinal) || file.Path.EndsWith("/db", StringComparison.Ordinal);
+        Faults.DeadlyErrors += kept && e == Errno.InputOutput ? 1 : 0;
         return e;
     }
 

@@ -148,8 +148,14 @@ internal sealed class ActorPump : IActorHost
         Machine machine = _life.Machine;
         machine.Trace.Add(machine.LocalNow, _actor.Name);
         _steps = true;
+        int errors = machine.Disk.Faults.DeadlyErrors;
         long due = _actor.Step(machine.MonotonicNanos);
         _steps = false;
+        if (machine.Disk.Faults.DeadlyErrors > errors && _life.Waits == 0)
+        {
+            throw new BrokenPromiseException($"{machine.Name}: its log or db failed, and the {_actor.Name} goes on");
+        }
+
         _afterStep();
         if (_woken)
         {
