@@ -14,7 +14,7 @@ public static class Mutants
     /// <summary>The last entry that the db holds is applied to it once more at the next start.</summary>
     public static bool ApplyTwice { get; } = Active == "apply-twice-after-a-crash";
 
-    /// <summary>A watcher that falls behind goes on one revision too far.</summary>
+    /// <summary>A watcher that wants the last revision of the db and what follows misses the former.</summary>
     public static bool LoseWatchEvent { get; } = Active == "lose-an-event-in-catch-up";
 #else
     public static bool AcknowledgeBeforeSync => false;

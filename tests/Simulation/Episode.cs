@@ -1,6 +1,5 @@
 // One run from one seed: machines, clients, faults; then calm, in which everything must make progress; then the checkers
 // over all that was recorded, and the files as the last life left them.
-using EtcdAot.Observe;
 using EtcdAot.Server;
 using EtcdAot.Sys;
 using EtcdAot.Tests.Simulation.Checkers;
@@ -72,6 +71,8 @@ internal sealed class Episode : IDisposable
         AddClients();
         foreach (Machine machine in _machines)
         {
+            // The very first start is as good a moment as any.
+            machine.Disk.Faults.CallsUntilPowerLoss = _dice.OneIn(4) ? _dice.Below(60) : -1;
             StartLife(machine);
         }
 

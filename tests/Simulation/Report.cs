@@ -95,7 +95,7 @@ internal sealed partial class Report
 
             foreach (Match match in ProbeCall().Matches(File.ReadAllText(file)))
             {
-                found.Add(match.Groups[1].Value);
+                found.Add(match.Groups["sentence"].Value);
             }
         }
 
@@ -119,6 +119,6 @@ internal sealed partial class Report
         }
     }
 
-    [GeneratedRegex("Probe\\.Hit\\(\\s*\"([^\"]+)\"", RegexOptions.None, 1000)]
+    [GeneratedRegex("Probe\\.Hit\\(\\s*\"(?<sentence>[^\"]+)\"", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex ProbeCall();
 }

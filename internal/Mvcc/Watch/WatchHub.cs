@@ -219,7 +219,7 @@ public sealed class WatchHub
             else if (watcher.Standing == Watcher.State.Synced)
             {
                 Probe.Hit("a watcher falls behind because its stream has no room");
-                FallBehind(watcher, Mutants.LoseWatchEvent ? main + 1 : main);
+                FallBehind(watcher, main);
             }
         }
 

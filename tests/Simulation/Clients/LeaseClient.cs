@@ -92,6 +92,14 @@ internal sealed class LeaseClient(ClientWorld shared, int number) : SimClient(sh
             }
 
             await Sleep(Dice.Between(World.World.Second / 10, 2 * World.World.Second));
+            if (Dice.OneIn(4))
+            {
+                // Also shortly after its end, when the member may have begun to revoke it.
+                long called = Now;
+                long ttl = await Renew(id);
+                alive = ttl > 0 ? called + (ttl * World.World.Second) : alive;
+                until = Math.Max(until, alive + GivesUpAfter);
+            }
         }
 
         Evidence.Counts["lease ended by itself"] = Evidence.Counts.GetValueOrDefault("lease ended by itself") + 1;

@@ -4,7 +4,6 @@ using EtcdAot.Sys;
 using EtcdAot.Tests.Simulation.Checkers;
 using EtcdAot.Tests.Simulation.Members;
 using EtcdAot.Tests.Simulation.World;
-using EtcdAot.Wire;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
 

@@ -1,6 +1,5 @@
 // The world of one run: virtual time and the queue of what is to happen. One thread; what is due at the same instant comes
 // in a drawn order. Nothing here knows what an event means.
-using EtcdAot.Sys;
 
 namespace EtcdAot.Tests.Simulation.World;
 
