@@ -1,6 +1,7 @@
 // Puts one member together from its disk (spec storage §1.2–§1.3, §3.6, §4.4): directories, log, db, leases, index, raft.
 // What the files hold and this build does not have ends the start with a sentence. Start-up thread only.
 using EtcdAot.Backend;
+using EtcdAot.Bolt;
 using EtcdAot.Members;
 using EtcdAot.Mvcc;
 using EtcdAot.Observe;
@@ -67,6 +68,11 @@ public sealed class MemberStart
         }
 
         _ = _snaps.RemoveLeftovers();
+        if (!haveWal)
+        {
+            RemoveUnfinishedBackend();
+        }
+
         StartFailure? failure = OpenBackend(out BackendStore? backend);
         if (failure is not null)
         {
@@ -130,6 +136,18 @@ public sealed class MemberStart
         }
 
         return recovery.Found(out log);
+    }
+
+    // The db is made before the log. Without a log nothing was ever acknowledged, so a db whose creation lost its power may go.
+    private void RemoveUnfinishedBackend()
+    {
+        if (UnfinishedFile.Is(_seams.Disk, _options.BackendPath))
+        {
+            Probe.Hit("a db whose creation was not finished is made anew");
+            Errno e = _seams.Disk.Remove(_options.BackendPath);
+            _log.Warn("etcdserver/backend.go", "removed a db whose creation was not finished")
+                .With("path", _options.BackendPath).WithError(e.ToString()).Write();
+        }
     }
 
     // Another process on the same db makes this one wait, as the original does (spec storage §1.4).

@@ -71,8 +71,6 @@ internal sealed class Episode : IDisposable
         AddClients();
         foreach (Machine machine in _machines)
         {
-            // The very first start is as good a moment as any.
-            machine.Disk.Faults.CallsUntilPowerLoss = _dice.OneIn(4) ? _dice.Below(60) : -1;
             StartLife(machine);
         }
 
@@ -135,6 +133,13 @@ internal sealed class Episode : IDisposable
 
     private void StartLife(Machine machine)
     {
+        // A start is as good a moment as any, the very first one too.
+        if (_nemesis.IsActive && _dice.OneIn(4))
+        {
+            _nemesis.Count("power loss during a start");
+            machine.Disk.Faults.CallsUntilPowerLoss = _dice.Below(40);
+        }
+
         long errors = machine.Disk.Faults.Errors;
         StartFailure? failure = machine.Start();
         if (failure is null)

@@ -27,6 +27,16 @@ internal sealed class Nemesis
     /// <summary>Faults by kind.</summary>
     public SortedDictionary<string, long> Counts { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>False once it was stopped.</summary>
+    public bool IsActive => !_stopped;
+
+    /// <summary>Counts a fault.</summary>
+    public void Count(string kind)
+    {
+        Counts[kind] = Counts.GetValueOrDefault(kind) + 1;
+        _world.Trace.Add(_world.Now, kind);
+    }
+
     /// <summary>Begins.</summary>
     public void Start()
     {
@@ -89,8 +99,7 @@ internal sealed class Nemesis
             }
 
             Machine machine = _machines[_dice.Below(_machines.Length)];
-            Counts[kind] = Counts.GetValueOrDefault(kind) + 1;
-            _world.Trace.Add(_world.Now, kind);
+            Count(kind);
             fault(machine);
             Next();
         });
