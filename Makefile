@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 FUZZ_SECONDS ?= 10
 export FUZZ_SECONDS FUZZ_TARGET FUZZ_SEED
-.PHONY: help prerequisites build run test unit conformance fuzz oracles bench bench-stub lint clean
+.PHONY: help prerequisites build run test unit conformance fuzz sim sim-mutants oracles bench bench-stub lint clean
 
 RID ?= linux-x64
 DOTNET ?= dotnet
@@ -40,6 +40,12 @@ conformance: ## the tests beside the real etcd alone
 
 fuzz: prerequisites ## hostile bytes into every decoder, FUZZ_SECONDS=10 each; FUZZ_TARGET=name FUZZ_SEED=n repeat
 	@tests/Fuzz/run
+
+sim: prerequisites ## whole members from fixed seeds on one thread; SEED=n repeats one (VERBOSE=1 prints everything)
+	@tests/Simulation/run seeds
+
+sim-mutants: prerequisites ## faults put in on purpose, each of which the simulator must find
+	@tests/Simulation/run mutants
 
 oracles: ## bring the real etcd binaries into .cache/oracles
 	@tests/Oracles/fetch "$(ORACLE_DIR)"

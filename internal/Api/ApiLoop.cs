@@ -112,6 +112,15 @@ internal sealed class ApiLoops(EtcdServer server)
 
     public EtcdServer Server => server;
 
+    /// <summary>Gives the loops' memory back; none of them serves any more.</summary>
+    public void Abandon()
+    {
+        foreach (ApiLoop loop in _known)
+        {
+            loop.Arena.Dispose();
+        }
+    }
+
     // A loop's state is made by its own thread, so only the array is contended for.
     public ApiLoop Of(Net.IoLoop loop)
     {

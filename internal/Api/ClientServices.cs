@@ -13,6 +13,8 @@ public sealed class ClientServices
     /// <summary>Room of a gRPC message beside the largest request (spec api-v3 §1.2).</summary>
     private const int MessageOverhead = 512 * 1024;
 
+    private readonly ApiLoops _loops;
+
     public ClientServices(EtcdServer server, HttpAccess access)
     {
         var watch = new CallWatch(server);
@@ -21,7 +23,7 @@ public sealed class ClientServices
             MaxReceiveBytes = server.Options.MaxRequestBytes + MessageOverhead,
             Interceptor = watch,
         });
-        var loops = new ApiLoops(server);
+        ApiLoops loops = _loops = new ApiLoops(server);
         ApiServices.Bind(Grpc, loops);
         watch.Attach(Grpc.Methods);
         var mux = new HttpMux(loops, access);
@@ -40,6 +42,9 @@ public sealed class ClientServices
 
     /// <summary>HTTP/1 on a metrics port: no whitelist, no CORS, fewer pages.</summary>
     public IHttp1Handler MetricsHttp { get; }
+
+    /// <summary>Gives back the memory of services whose member has died.</summary>
+    internal void Abandon() => _loops.Abandon();
 
     private static void AddCommon(EtcdServer server, params HttpMux[] muxes)
     {

@@ -68,6 +68,7 @@ public sealed partial class BackendStore
         Timings?.Commit.ObserveNanos(Timings.Clock.MonotonicNanos - began);
         if (error.Failed)
         {
+            Probe.Hit("a commit of the db fails");
             _broken = true;
             _onFatal(error.Text!);
             return;

@@ -1,6 +1,7 @@
 // Hash, hot copy and defragmentation (spec storage §4.6, §2.13, §4.9), between commits on the backend's thread. The core
 // goes on applying meanwhile: only commits wait. It must never leave the old file worse than before.
 using EtcdAot.Bolt;
+using EtcdAot.Observe;
 using EtcdAot.Sys;
 
 namespace EtcdAot.Backend;
@@ -76,6 +77,7 @@ public sealed partial class BackendStore
         error = error.Failed ? error : CopyAll(_db, fresh!);
         if (error.Failed)
         {
+            Probe.Hit("a defragmentation fails and changes nothing");
             fresh?.Dispose();
             _ = _disk.Remove(temporary);
             Tell(new Report(null, null, null, done, new DefragmentResult(error.Text, IsFatal: false)));

@@ -16,6 +16,7 @@
 //   end:           Close()                          after both hosts have stopped: commits what is left, closes the file
 using System.Buffers.Binary;
 using EtcdAot.Bolt;
+using EtcdAot.Observe;
 using EtcdAot.Sys;
 
 namespace EtcdAot.Backend;
@@ -50,7 +51,8 @@ public sealed partial class BackendStore : Actor, IDisposable
     private readonly Mailbox<Report> _reports = new();
     private readonly Stack<BatchBuffer> _spare = new();
     private Db _db;
-    private BatchBuffer _open = new();
+    private readonly List<BatchBuffer> _buffers = [];
+    private BatchBuffer _open;
     private Action? _onReport;
     private int _inFlight;
     private bool _forced;
@@ -70,6 +72,7 @@ public sealed partial class BackendStore : Actor, IDisposable
         _options = options;
         _onFatal = onFatal;
         _db = db;
+        _open = NewBuffer();
         Snapshot = new BackendSnapshot(db);
         _consistentIndex = ReadNumber(BackendNames.ConsistentIndex);
         _term = ReadNumber(BackendNames.Term);
@@ -217,6 +220,7 @@ public sealed partial class BackendStore : Actor, IDisposable
         _openSince = Math.Min(_openSince, nowNanos);
         if (_inFlight > 0)
         {
+            Probe.Hit("a batch waits for the commit before it");
             return long.MaxValue;
         }
 
@@ -226,6 +230,11 @@ public sealed partial class BackendStore : Actor, IDisposable
         if (!_forced && !full && nowNanos < due)
         {
             return due;
+        }
+
+        if (full)
+        {
+            Probe.Hit("a batch is closed because it is full");
         }
 
         CloseBatch();
@@ -253,8 +262,39 @@ public sealed partial class BackendStore : Actor, IDisposable
         CloseBatch();
         StepAll();
         TakeReports();
-        _open.Dispose();
-        foreach (BatchBuffer buffer in _spare)
+        Free();
+    }
+
+    /// <summary>Frees what <see cref="Close"/> frees, and writes nothing.</summary>
+    internal void Abandon()
+    {
+        if (_closed)
+        {
+            return;
+        }
+
+        _closed = true;
+        foreach (ref readonly Order order in _orders.TakeAll())
+        {
+            (order.Subject as Db)?.Dispose();
+        }
+
+        foreach (ref readonly Report report in _reports.TakeAll())
+        {
+            report.Replaced?.Dispose();
+        }
+
+        while (_replaced.TryDequeue(out Db? db))
+        {
+            db.Dispose();
+        }
+
+        Free();
+    }
+
+    private void Free()
+    {
+        foreach (BatchBuffer buffer in _buffers)
         {
             buffer.Dispose();
         }
@@ -270,7 +310,7 @@ public sealed partial class BackendStore : Actor, IDisposable
     private void CloseBatch()
     {
         BatchBuffer closed = _open;
-        _open = _spare.TryPop(out BatchBuffer? spare) ? spare : new BatchBuffer();
+        _open = _spare.TryPop(out BatchBuffer? spare) ? spare : NewBuffer();
         closed.ConsistentIndex = _consistentIndex;
         closed.Term = _term;
         closed.ConfState = _confState;
@@ -281,6 +321,13 @@ public sealed partial class BackendStore : Actor, IDisposable
         _openSince = long.MaxValue;
         _inFlight++;
         Send(new Order(OrderKind.Commit, closed, null));
+    }
+
+    private BatchBuffer NewBuffer()
+    {
+        var buffer = new BatchBuffer();
+        _buffers.Add(buffer);
+        return buffer;
     }
 
     private void TakeReports()

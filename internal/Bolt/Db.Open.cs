@@ -1,6 +1,7 @@
 // Opening: lock, new file, page size, choice of the meta, the map, and the walk that finds the free pages and
 // makes later reading safe (spec storage §2.2, §2.3, §2.8). Every byte is hostile here; every failure is an
 // error with bbolt's text.
+using EtcdAot.Observe;
 using EtcdAot.Sys;
 
 namespace EtcdAot.Bolt;
@@ -149,6 +150,11 @@ public sealed unsafe partial class Db
         if (error0.Failed && error1.Failed)
         {
             return error0;
+        }
+
+        if (error0.Failed || error1.Failed)
+        {
+            Probe.Hit("one of the two metas of the db is torn");
         }
 
         meta = error1.Failed || (!error0.Failed && meta0.TxId >= meta1.TxId) ? meta0 : meta1;

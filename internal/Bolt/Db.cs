@@ -178,6 +178,7 @@ public sealed unsafe partial class Db : IDisposable
             Errno errno = _file.Allocate(_fileLength, length - _fileLength);
             if (errno == Errno.NoSpace)
             {
+                Probe.Hit("a nearly full disk lets the db grow only by what it needs");
                 // What is needed may still fit where the step beyond it does not.
                 length = required;
                 errno = _file.Allocate(_fileLength, length - _fileLength);

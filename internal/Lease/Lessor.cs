@@ -9,6 +9,7 @@
 //   reads:    TryTimeToLive(id, now, …), Ids(now)
 using System.Buffers.Binary;
 using EtcdAot.Backend;
+using EtcdAot.Observe;
 
 namespace EtcdAot.Lease;
 
@@ -273,6 +274,7 @@ public sealed class Lessor(BackendStore backend, LessorOptions options) : IDispo
 
         if (lease.Expiry <= nowNanos)
         {
+            Probe.Hit("a lease is renewed after its end");
             return LeaseStatus.Expiring;
         }
 
@@ -331,6 +333,7 @@ public sealed class Lessor(BackendStore backend, LessorOptions options) : IDispo
 
             if (lease.Expiry > nowNanos)
             {
+                Probe.Hit("a lease comes up that was renewed meanwhile");
                 Queue(lease, lease.Expiry);
                 continue;
             }

@@ -215,6 +215,7 @@ public sealed class HashKvJob : IDisposable
         if (store.Hashes.TryGet(revision, out CompactionHash known))
         {
             // As in the original, after a compaction at 0 the question for 0 means that one, not the current revision.
+            Probe.Hit("a hash is answered from the compaction of its revision");
             cached = new HashKvResult(known.Hash, known.CompactRevision, revision, view.Revision);
             return MvccStatus.Ok;
         }

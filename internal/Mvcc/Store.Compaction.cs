@@ -61,6 +61,11 @@ public sealed unsafe partial class Store
             return MvccStatus.FutureRevision;
         }
 
+        if (_compactions.Count > 0)
+        {
+            Probe.Hit("a compaction is scheduled while another one runs");
+        }
+
         Schedule(revision, _compacted, wantsHash: _compactions.Count == 0);
         return MvccStatus.Ok;
     }
@@ -111,7 +116,11 @@ public sealed unsafe partial class Store
         });
     }
 
-    private void ResumeCompaction(long scheduled) => Schedule(scheduled, _compacted, wantsHash: false);
+    private void ResumeCompaction(long scheduled)
+    {
+        Probe.Hit("a compaction that an earlier life scheduled is done");
+        Schedule(scheduled, _compacted, wantsHash: false);
+    }
 
     private void TagCompactions(long epoch)
     {
@@ -124,6 +133,11 @@ public sealed unsafe partial class Store
     private bool TryStart(CompactionJob job, long nowNanos)
     {
         bool passed = job.Epoch != long.MaxValue && _readers.OldestActive() > job.Epoch;
+        if (Guards.Oldest < job.Revision)
+        {
+            Probe.Hit("a compaction waits for a guard of the past");
+        }
+
         if (!passed || Guards.Oldest < job.Revision || !_backend.IsCommitted(job.Ticket))
         {
             return false;
@@ -202,6 +216,7 @@ public sealed unsafe partial class Store
             return false;
         }
 
+        Probe.Hit("a compaction goes on in another step");
         return left < _options.CompactionBatch;
     }
 

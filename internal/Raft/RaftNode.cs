@@ -60,6 +60,9 @@ public sealed partial class RaftNode
         CampaignIfSoleVoter();
     }
 
+    /// <summary>Gives the log's entries back; the node is not used any more.</summary>
+    internal void Abandon() => _log.Reset(0, 0);
+
     /// <summary>Own id.</summary>
     public ulong Id => _config.Id;
 

@@ -59,7 +59,8 @@ internal sealed partial class Applier
     /// <summary>Applies one committed entry and answers its local proposer, if any.</summary>
     public void Apply(in LogEntry entry, PendingRequests pending, RaftLoop loop)
     {
-        bool toBackend = entry.Index > _backend.ConsistentIndex;
+        bool toBackend = entry.Index > _backend.ConsistentIndex
+            || (Mutants.ApplyTwice && entry.Index == _heldAtStart);
         ReadOnlySpan<byte> data = entry.Data.Span;
         if (entry.Kind == EntryKind.ConfChange)
         {
@@ -137,6 +138,7 @@ internal sealed partial class Applier
         if (!toBackend && !IsMembership(request.Op))
         {
             Invariant.Check(proposal is null, "the db never holds an entry that is proposed in this life");
+            Probe.Hit("an entry that the db holds already is replayed");
             return;
         }
 
@@ -145,12 +147,14 @@ internal sealed partial class Applier
         _times.Applied(request.Op, error, _clock.MonotonicNanos - began);
         if (proposal is null)
         {
+            Probe.Hit("an entry is applied that nobody waits for");
             return;
         }
 
         proposal.Revision = _store.Revision;
         if (ReferenceEquals(error, EtcdError.NoSpace) && !_alarms.HasNoSpace)
         {
+            Probe.Hit("an applied write waits for the alarm of a full db");
             // The proposer hears of the full db only when the alarm stands in the log (spec api-v3 §2.8).
             _awaitingAlarm.Add((proposal, error));
             ProposeNoSpace(loop);

@@ -94,6 +94,7 @@ public sealed class DataDirectory(IDisk disk, Log log)
         }
 
         Errno made = MakeAll(path);
+        made = made.Failed ? made : SyncParent(path);
         if (made.Failed)
         {
             return $"{makeError}mkdir {path}: {made}";

@@ -4,6 +4,7 @@
 using EtcdAot.Backend;
 using EtcdAot.Lease;
 using EtcdAot.Mvcc;
+using EtcdAot.Observe;
 using EtcdAot.Sys;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
@@ -240,6 +241,7 @@ internal sealed class LeaseKeeper : ILeaseLedger, IDisposable
             return question.TryAnswer(_lessor, now);
         }
 
+        Probe.Hit("a question to the lessor waits until it counts time");
         limit = question.StartNanos + (_lessor.IsPrimary ? ApplyWaitNanos : _timeoutNanos);
         if (now < limit)
         {
@@ -262,6 +264,7 @@ internal sealed class LeaseKeeper : ILeaseLedger, IDisposable
         {
             if (_lessor.Exists(id) && _revoking.Add(id))
             {
+                Probe.Hit("the revocation of an expired lease is proposed");
                 var writer = new ProtoWriter(body);
                 writer.NonZero(1, (ulong)id);
                 loop.ProposeOwn(applier.EncodeOwn(RaftOp.LeaseRevoke, body[..writer.Position]));

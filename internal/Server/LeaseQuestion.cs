@@ -2,6 +2,7 @@
 // between entries, so that no renewal races a revocation. Owned in turn: I/O thread → core → I/O thread.
 using EtcdAot.Lease;
 using EtcdAot.Net;
+using EtcdAot.Observe;
 using EtcdAot.Wire;
 
 namespace EtcdAot.Server;
@@ -82,6 +83,7 @@ public sealed class LeaseRenewals(ILoopWork owner) : LeaseQuestion(owner)
         {
             if (lessor.Renew(_ids[_ttls.Count], nowNanos, out long ttl, out _) == LeaseStatus.Expiring)
             {
+                Probe.Hit("a renewal waits for the revocation of its lease");
                 break;
             }
 

@@ -72,27 +72,35 @@ public sealed class MemberStart
             return failure;
         }
 
-        // Not before the db's lock is held: until then they may be another member's, at work.
-        e = _snaps.RemoveLeftovers();
-        if (e.Failed)
+        RecoveredLog? log = null;
+        try
         {
-            _log.Error("etcdserver/server.go", "failed to remove temp file(s) in snapshot directory")
-                .With("path", _options.SnapDir).WithError(e.Text).Write();
-        }
+            // Not before the db's lock is held: until then they may be another member's, at work.
+            e = _snaps.RemoveLeftovers();
+            if (e.Failed)
+            {
+                _log.Error("etcdserver/server.go", "failed to remove temp file(s) in snapshot directory")
+                    .With("path", _options.SnapDir).WithError(e.Text).Write();
+            }
 
-        failure = OpenLog(directory, haveWal, backend!, out RecoveredLog? log);
-        if (failure is null)
-        {
-            var contents = new StartContents(log!);
-            failure = contents.FindUnbuiltInLog() ?? CheckBackend(ref backend, log!)
-                ?? contents.FindDbAhead(backend!, _options) ?? contents.FindUnbuiltInDb(backend!);
-        }
+            failure = OpenLog(directory, haveWal, backend!, out log);
+            if (failure is null)
+            {
+                var contents = new StartContents(log!);
+                failure = contents.FindUnbuiltInLog() ?? CheckBackend(ref backend, log!)
+                    ?? contents.FindDbAhead(backend!, _options) ?? contents.FindUnbuiltInDb(backend!);
+            }
 
-        failure ??= Compose(log!, backend!, out server);
-        if (failure is not null)
+            failure ??= Compose(log!, backend!, out server);
+        }
+        finally
         {
-            log?.Wal.Dispose();
-            backend?.Close();
+            // Also when a seam has ended the member in the middle of it.
+            if (server is null)
+            {
+                log?.Wal.Dispose();
+                backend?.Abandon();
+            }
         }
 
         return failure;
@@ -113,7 +121,13 @@ public sealed class MemberStart
             // that, we begin again (spec storage §10a.2).
             StartFailure? failure = recovery.Recover(backend, out log);
             bool begun = failure is null && log!.HoldsNothing && !backend.Snapshot.Cursor(BackendBucket.Members).First();
-            return begun ? recovery.FoundIn(log!, out log) : failure;
+            if (!begun)
+            {
+                return failure;
+            }
+
+            Probe.Hit("a log that holds its head only is founded anew");
+            return recovery.FoundIn(log!, out log);
         }
 
         string? parent = Path.GetDirectoryName(_options.EffectiveWalDir);
@@ -367,6 +381,15 @@ internal sealed class MemberClosing(
         }
 
         backend.Close();
+        store.Dispose();
+        leases.Dispose();
+    }
+
+    /// <summary>Frees what <see cref="Close"/> frees, and writes nothing.</summary>
+    public void Abandon()
+    {
+        wal.Dispose();
+        backend.Abandon();
         store.Dispose();
         leases.Dispose();
     }

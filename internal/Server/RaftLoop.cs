@@ -181,6 +181,7 @@ public sealed partial class RaftLoop : Actor
 
         if (_now >= _nextTick)
         {
+            Probe.Hit("ticks missed in a long pause are not made up for");
             _nextTick = _now + _tickNanos;
         }
     }
@@ -221,6 +222,7 @@ public sealed partial class RaftLoop : Actor
                 _pending.Add(proposal);
                 break;
             case ProposeResult.NoLeader when _now - proposal.StartNanos < _options.RequestTimeoutNanos:
+                Probe.Hit("a proposal is held while nobody leads");
                 _held.Add(proposal);
                 break;
             case ProposeResult.NoLeader:
@@ -349,6 +351,7 @@ public sealed partial class RaftLoop : Actor
         {
             _metrics.ProposalsFailed.Add();
 
+            Probe.Hit("a request waits too long for its entry");
             // The entry may still be applied; its slab is the raft log's by now.
             Complete(late, EtcdError.Timeout);
         }
@@ -367,6 +370,7 @@ public sealed partial class RaftLoop : Actor
     {
         while (_pending.TakeStartedBefore(long.MaxValue) is { } proposal)
         {
+            Probe.Hit("a request in flight is answered by the stop");
             Complete(proposal, EtcdError.Stopped);
         }
 
@@ -378,6 +382,22 @@ public sealed partial class RaftLoop : Actor
         _held.Clear();
         _readIndexes.Stop();
         _applier.Stop(this);
+    }
+
+    /// <summary>Gives back the entries of a member that has died.</summary>
+    internal void Abandon()
+    {
+        foreach (Proposal proposal in _proposals.TakeAll())
+        {
+            proposal.Entry.Release();
+        }
+
+        foreach (Proposal proposal in _held)
+        {
+            proposal.Entry.Release();
+        }
+
+        _raft.Abandon();
     }
 
     /// <summary>Called by the applier when the entry of a local request has taken effect.</summary>

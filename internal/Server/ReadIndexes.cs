@@ -1,5 +1,6 @@
 // Linearizable reads that need a round (spec cluster §5.3): all that wait share one, retried every 500 ms with a new id,
 // failed together when the leader changes. Owned by: core thread.
+using EtcdAot.Observe;
 using EtcdAot.Raft;
 using EtcdAot.Wire;
 
@@ -27,6 +28,7 @@ internal sealed class ReadIndexes(RaftNode raft, RequestIds ids, long timeoutNan
         if (_round.Count == 0 && _queued.Count > 0)
         {
             (_round, _queued) = (_queued, _round);
+            Probe.Hit("linearizable reads share a round");
             _roundIds.Clear();
             _index = 0;
             _roundStarted = now;

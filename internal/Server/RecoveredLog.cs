@@ -213,6 +213,7 @@ internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock cloc
         WalError e = WriteAheadLog.Open(_walOptions, walDir, from, out wal, out contents);
         if (e.Kind == WalErrorKind.TornTail)
         {
+            Probe.Hit("a torn end of the log is repaired");
             WalError repaired = WalRepair.Repair(_walOptions, walDir);
             if (repaired.Failed)
             {

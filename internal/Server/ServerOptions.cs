@@ -43,6 +43,9 @@ public sealed record ServerOptions
     /// <summary>WAL segments kept; 0 = all.</summary>
     public int MaxWals { get; init; } = 5;
 
+    /// <summary>Bytes after which a WAL segment is cut; another value only in tests.</summary>
+    public long WalSegmentBytes { get; init; } = Wal.WalLimits.SegmentBytes;
+
     /// <summary>Snapshot files kept; 0 = all.</summary>
     public int MaxSnapshots { get; init; } = 5;
 

@@ -114,6 +114,7 @@ internal sealed class Snapshotter
             _fatal.Panic("etcdserver/server.go", "failed to save snapshot", e.Text);
         }
 
+        Probe.Hit("a raft snapshot is saved");
         _wal.ReleaseBefore(snapshot.Index);
         e = _snaps.RemoveReceivedBefore(snapshot.Index);
         if (e.Failed)
@@ -124,6 +125,7 @@ internal sealed class Snapshotter
         _log.Info("etcdserver/server.go", "saved snapshot").With("snapshot-index", snapshot.Index).Write();
         if (snapshot.Index > _options.SnapshotCatchupEntries)
         {
+            Probe.Hit("the raft log is compacted behind a snapshot");
             ulong compact = Math.Max(1, snapshot.Index - _options.SnapshotCatchupEntries);
             raft.Compact(compact);
             _log.Info("etcdserver/server.go", "compacted Raft logs").With("compact-index", compact).Write();

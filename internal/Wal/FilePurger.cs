@@ -46,6 +46,7 @@ public sealed class FilePurger(IDisk disk, string directory, string suffix, int 
         string path = Path.Combine(directory, names[0]);
         if (suffix == SegmentName.Suffix && IsHeld(path))
         {
+            Probe.Hit("a segment that is still needed is not purged");
             return WalError.None;
         }
 
@@ -55,6 +56,7 @@ public sealed class FilePurger(IDisk disk, string directory, string suffix, int 
             return WalError.Disk("remove", path, e);
         }
 
+        Probe.Hit("the oldest file of a kind is purged");
         log.Info("fileutil/purge.go:85", "purged").With("path", path).Write();
         more = names.Length - 1 > max;
         return WalError.None;

@@ -1,6 +1,7 @@
 // The next segment, reserved ahead of its use under the names 0.tmp and 1.tmp (spec storage §5.7). Owned by the log actor.
 // Never keeps blocks that it cannot use: a failed reservation is removed, else it would starve the log itself (§10a.2).
 using System.Globalization;
+using EtcdAot.Observe;
 using EtcdAot.Sys;
 
 namespace EtcdAot.Wal;
@@ -22,6 +23,7 @@ internal sealed class SegmentPreparer(WalOptions options, string directory) : ID
         WalError e = Make(out _ready);
         if (e.Failed)
         {
+            Probe.Hit("the next segment cannot be reserved");
             _failedBefore = true;
             options.Log.Error("wal/file_pipeline.go:80", "failed to preallocate space when creating a new WAL")
                 .With("size", options.SegmentBytes).WithError(e.Text).Write();
@@ -33,7 +35,13 @@ internal sealed class SegmentPreparer(WalOptions options, string directory) : ID
     /// <summary>Hands out the reserved segment, or one made now.</summary>
     public WalError Take(out Segment? segment)
     {
-        WalError e = _ready is null ? Make(out _ready) : WalError.None;
+        WalError e = WalError.None;
+        if (_ready is null)
+        {
+            Probe.Hit("a cut has to make its segment itself");
+            e = Make(out _ready);
+        }
+
         segment = _ready;
         _ready = null;
         _failedBefore = false;

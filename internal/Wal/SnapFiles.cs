@@ -71,6 +71,10 @@ public sealed class SnapFiles(IDisk disk, string directory, IRandomness randomne
             {
                 snapshot = found;
             }
+            else
+            {
+                Probe.Hit("a snapshot is passed over because the log does not vouch for it");
+            }
         }
 
         return e;
@@ -226,6 +230,7 @@ public sealed class SnapFiles(IDisk disk, string directory, IRandomness randomne
             return;
         }
 
+        Probe.Hit("an unreadable snapshot is set aside");
         string broken = path + WalRepair.BrokenSuffix;
         Errno e = disk.Rename(path, broken);
         if (e.Failed)
@@ -247,6 +252,7 @@ public sealed class SnapFiles(IDisk disk, string directory, IRandomness randomne
         {
             if (!e.Failed && !entry.IsDirectory && chosen(entry.Name))
             {
+                Probe.Hit("what an earlier life left in the snap directory is removed");
                 e = disk.Remove(Path.Combine(directory, entry.Name));
             }
         }

@@ -1,5 +1,6 @@
 // Makes everything behind the last good record zero, in place (DESIGN 4.7). Truncating and reserving again, as the original
 // does, gives the blocks away for a moment and fails on a nearly full disk (spec storage §10a.2). Start-up thread.
+using EtcdAot.Observe;
 using EtcdAot.Sys;
 
 namespace EtcdAot.Wal;
@@ -64,6 +65,7 @@ internal static class TailCleaner
             return Errno.Ok;
         }
 
+        Probe.Hit("bytes behind the end of the log are cleared");
         int last = bytes.LastIndexOfAnyExcept((byte)0);
         Span<byte> dirty = bytes[first..(last + 1)];
         dirty.Clear();

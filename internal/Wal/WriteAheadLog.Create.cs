@@ -1,5 +1,6 @@
 // Creation of a log (spec storage §5.5, §1.3.4): built in a sibling directory and renamed into place, so that either a
 // whole log is there or none. Runs on the start-up thread.
+using EtcdAot.Observe;
 using EtcdAot.Sys;
 using EtcdAot.Wire.Codecs;
 
@@ -137,6 +138,7 @@ public sealed partial class WriteAheadLog
             return WalError.None;
         }
 
+        Probe.Hit("a log that was never finished is removed");
         foreach (DirectoryEntry entry in entries)
         {
             e = e.Failed ? e : disk.Remove(Path.Combine(directory, entry.Name));

@@ -238,6 +238,7 @@ public sealed partial class WriteAheadLog : IDisposable
         Errno e = Current.File.WriteAt(_buffer.AsSpan(0, length), _written);
         if (e.Failed)
         {
+            Probe.Hit("a write of the log fails");
             _failure = WalError.Disk("write", Current.Path, e);
             return;
         }
@@ -258,12 +259,14 @@ public sealed partial class WriteAheadLog : IDisposable
         LastSyncNanos = _options.Clock.MonotonicNanos - start;
         if (LastSyncNanos > SlowSyncNanos)
         {
+            Probe.Hit("a sync of the log takes longer than a second");
             _options.Log.Warn("wal/wal.go:805", "slow fdatasync")
                 .With("took", GoDuration.Text(LastSyncNanos)).With("expected-duration", "1s").Write();
         }
 
         if (e.Failed)
         {
+            Probe.Hit("a sync of the log fails");
             _failure = WalError.Bare(Current.Path, e);
         }
     }

@@ -22,9 +22,10 @@ internal unsafe ref struct HistoryReader
         long logFrom = Math.Max(fromMain, log.FirstMain);
         _end = log.FirstRecordOf(view.Revision + 1);
         _number = logFrom > view.Revision ? _end : log.FirstRecordOf(logFrom);
-        _inBolt = fromMain < log.FirstMain;
+        _inBolt = fromMain < (Mutants.LoseWatchEvent ? log.FirstMain - 1 : log.FirstMain);
         if (_inBolt)
         {
+            Probe.Hit("history is read out of the db");
             _bolt = view.Source.Backend.Cursor(BackendBucket.Key);
             Span<byte> key = stackalloc byte[Mvcc.Revision.TombstoneKeyBytes];
             int length = new Revision(fromMain, 0).Encode(key);

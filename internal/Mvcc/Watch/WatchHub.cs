@@ -85,6 +85,7 @@ public sealed class WatchHub
         _intervals.Add(watcher);
         if (cursor <= view.Revision)
         {
+            Probe.Hit("a watcher begins in the past");
             FallBehind(watcher, cursor);
         }
 
@@ -124,6 +125,7 @@ public sealed class WatchHub
 
         if (view.Source.Log.FirstMain > Revision + 1)
         {
+            Probe.Hit("a loop has slept longer than the log remembers");
             // The thread has slept longer than the log remembers.
             EveryoneFallsBehind(view);
             return;
@@ -212,6 +214,7 @@ public sealed class WatchHub
 
         if (watcher.MatchedRevisions == ScanRevisions)
         {
+            Probe.Hit("a catch-up response is full of revisions");
             watcher.ScanEnd = main;
             _full++;
             return true;
@@ -235,6 +238,7 @@ public sealed class WatchHub
             }
             else if (watcher.Standing == Watcher.State.Synced)
             {
+                Probe.Hit("a watcher falls behind because its stream has no room");
                 FallBehind(watcher, main);
             }
         }
@@ -274,6 +278,7 @@ public sealed class WatchHub
             }
             else if (watcher.Cursor < view.CompactedRevision)
             {
+                Probe.Hit("a watcher is behind a compaction");
                 watcher.Standing = Watcher.State.Compacted;
                 _ = TakePart(watcher);
                 _unsyncedCount--;
@@ -364,6 +369,7 @@ public sealed class WatchHub
         watcher.Cursor = Math.Max(watcher.Cursor, Math.Min(end, watcher.ScanEnd));
         if (watcher.Cursor <= view.Revision)
         {
+            Probe.Hit("a watcher is still behind after a catch-up");
             return false;
         }
 

@@ -85,6 +85,25 @@ public sealed class MemberStartTests : IDisposable, ILogSink
     }
 
     [Fact]
+    public void DbWhoseCreationLostItsPowerIsMadeAnew()
+    {
+        // Found by the simulator: of the new file's four pages the metas were on the disk, the free list was not.
+        Directory.CreateDirectory(_options.SnapDir);
+        byte[] torn = Db.NewFile(Environment.SystemPageSize);
+        torn.AsSpan(2 * Environment.SystemPageSize, Environment.SystemPageSize).Clear();
+        File.WriteAllBytes(_options.BackendPath, torn);
+        Assert.Null(RunToReady(out _));
+
+        // With a log beside it, or with other bytes in it, it is not ours to remove.
+        File.WriteAllBytes(_options.BackendPath, torn);
+        Assert.Equal("failed to open database", RunToReady(out _)!.Message);
+        Directory.Delete(_options.EffectiveWalDir, recursive: true);
+        torn[7000] = 1;
+        File.WriteAllBytes(_options.BackendPath, torn);
+        Assert.Equal("failed to open database", RunToReady(out _)!.Message);
+    }
+
+    [Fact]
     public void LostDbIsNeverTakenForAnEmptyOne()
     {
         Restore();
