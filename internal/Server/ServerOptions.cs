@@ -71,9 +71,6 @@ public sealed record ServerOptions
 
     public bool UnsafeNoFsync { get; init; }
 
-    /// <summary>Bytes after which a WAL segment is cut; another value only in tests.</summary>
-    public long WalSegmentBytes { get; init; } = Wal.WalLimits.SegmentBytes;
-
     /// <summary>Revisions removed per compaction batch.</summary>
     public int CompactionBatchLimit { get; init; } = 1000;
 
