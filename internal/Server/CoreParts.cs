@@ -20,6 +20,8 @@ internal sealed record CoreParts
 
     public required LogWriter LogWriter { get; init; }
 
+    public required PeerSet Peers { get; init; }
+
     public required Store Store { get; init; }
 
     public required BackendStore Backend { get; init; }

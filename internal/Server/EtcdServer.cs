@@ -1,7 +1,9 @@
-// One member as the rooms above see it: hand requests in, read the published view, ask how it stands. It owns the core
-// and the backend actors; the program gives them threads, the simulator steps them. Any thread unless said.
+// One member as the rooms above see it: hand requests in, read the published view, ask how it stands. It owns the core,
+// log and backend actors; the program gives them threads, the simulator steps them. Any thread unless said.
+using EtcdAot.Members;
 using EtcdAot.Mvcc;
 using EtcdAot.Sys;
+using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
 
 namespace EtcdAot.Server;
@@ -70,6 +72,55 @@ public sealed class EtcdServer
     /// <summary>The backend's committing half.</summary>
     public Actor BackendActor => _parts.Backend;
 
+    /// <summary>The log's writing half; idle while this member is its cluster's only voter.</summary>
+    public Actor LogActor => _parts.LogWriter;
+
+    /// <summary>Members that the start knows of, to be peers from the first moment.</summary>
+    internal IReadOnlyList<Member> KnownPeers { get; init; } = [];
+
+    /// <summary>Members that a joiner was told of.</summary>
+    internal IReadOnlyList<Member> KnownRemotes { get; init; } = [];
+
+    /// <summary>Before any actor runs: the ways to other members.</summary>
+    /// <param name="transport">For raft's messages.</param>
+    /// <param name="calls">For everything else.</param>
+    /// <param name="onRemoved">Called once on the core thread when this member was removed from its cluster and has to
+    /// stop.</param>
+    public void Connect(IPeerTransport transport, IPeerCalls calls, Action? onRemoved)
+    {
+        _parts.Peers.Connect(transport, KnownPeers, KnownRemotes);
+        _core.Connect(calls, onRemoved);
+    }
+
+    /// <summary>A message of another member came; takes over its counts.</summary>
+    public void Receive(in RaftMessage message) => _core.Receive(message);
+
+    /// <summary>Something on its way to a peer was lost.</summary>
+    public void ReportUnreachable(ulong id) => _core.ReportUnreachable(id);
+
+    /// <summary>The snapshot for a peer was delivered, or not.</summary>
+    public void ReportSnapshot(ulong id, bool delivered) => _core.ReportSnapshot(id, delivered);
+
+    /// <summary>A peer says that this member was removed from the cluster.</summary>
+    public void ReportRemoved() => _core.ReportRemoved();
+
+    /// <summary>Ids that were removed from the cluster and whose connections are refused.</summary>
+    public bool IsRemoved(ulong id) => _parts.Membership.Current.IsRemoved(id);
+
+    /// <summary>Hands in a change of the membership.</summary>
+    public void Change(MemberRequest request)
+    {
+        request.Core = _core;
+        _core.Post(request);
+    }
+
+    /// <summary>Hands in a request to the core.</summary>
+    public void Hand(CoreRequest request)
+    {
+        request.Core = _core;
+        _core.Post(request);
+    }
+
     /// <summary>Hands a request in; <see cref="Kick"/> afterwards.</summary>
     public void Propose(Proposal proposal) => _core.Propose(proposal);
 
@@ -105,6 +156,6 @@ public sealed class EtcdServer
     /// <summary>Answers everything in flight with "server stopped" and takes no more.</summary>
     public void BeginStop() => _core.BeginStop();
 
-    /// <summary>Ends in order after both actors' threads have stopped: log and db durable, files closed.</summary>
+    /// <summary>Ends in order after all actors' threads have stopped: log and db durable, files closed.</summary>
     public void Close() => _closing.Close();
 }

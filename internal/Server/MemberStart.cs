@@ -20,7 +20,11 @@ namespace EtcdAot.Server;
 /// <param name="Log">Its log.</param>
 /// <param name="Pause">Lets so many nanoseconds pass; only before the member runs.</param>
 public sealed record MemberSeams(
-    IDisk Disk, IClock Clock, IRandomness Randomness, IFatalExit Exit, Log Log, Action<long> Pause);
+    IDisk Disk, IClock Clock, IRandomness Randomness, IFatalExit Exit, Log Log, Action<long> Pause)
+{
+    /// <summary>Members that already run, for a first start.</summary>
+    public IClusterSource Cluster { get; init; } = NoClusterSource.Instance;
+}
 
 /// <summary>Starts members.</summary>
 public sealed class MemberStart
@@ -49,7 +53,7 @@ public sealed class MemberStart
         return has;
     }
 
-    /// <summary>Opens everything; afterwards the two actors are given threads.</summary>
+    /// <summary>Opens everything; afterwards the actors are given threads.</summary>
     /// <param name="server">The member, when the result is null.</param>
     public StartFailure? Open(out EtcdServer? server)
     {
@@ -94,7 +98,7 @@ public sealed class MemberStart
     private StartFailure? OpenLog(DataDirectory directory, bool haveWal, BackendStore backend, out RecoveredLog? log)
     {
         log = null;
-        var recovery = new LogRecovery(_options, _seams.Disk, _seams.Clock, _snaps, _log);
+        var recovery = new LogRecovery(_options, _seams.Disk, _seams.Clock, _snaps, _seams.Cluster, _log);
         if (haveWal)
         {
             if (directory.ProbeWal(_options.EffectiveWalDir) is { } e)
@@ -106,7 +110,12 @@ public sealed class MemberStart
             // that, we begin again (spec storage §10a.2).
             StartFailure? failure = recovery.Recover(out log);
             bool begun = failure is null && log!.HoldsNothing && !backend.Snapshot.Cursor(BackendBucket.Members).First();
-            return begun ? recovery.FoundIn(log!, out log) : failure;
+            if (begun)
+            {
+                return recovery.FoundIn(log!, out log);
+            }
+
+            return failure is null && _options.ForceNewCluster ? Force(backend, _log, ref log!) : failure;
         }
 
         string? parent = Path.GetDirectoryName(_options.EffectiveWalDir);
@@ -116,6 +125,12 @@ public sealed class MemberStart
         }
 
         return recovery.Found(out log);
+    }
+
+    private static StartFailure? Force(BackendStore backend, Log lines, ref RecoveredLog log)
+    {
+        WalError e = ForcedCluster.Force(log, backend.ConsistentIndex, lines, out log);
+        return e.Failed ? new StartFailure("failed to save Raft hard state and entries", e.Text) : null;
     }
 
     // Another process on the same db makes this one wait, as the original does (spec storage §1.4).
@@ -215,7 +230,7 @@ public sealed class MemberStart
             return new StartFailure("failed to recover from snapshot", unreadable, IsPanic: true);
         }
 
-        var keeper = new MembershipKeeper(membership, log.Tree, backend, log.MemberId, _log);
+        var keeper = new MembershipKeeper(membership, log.Tree, backend, log.MemberId, _fatal, _log);
         var readers = new ReaderRegistry();
         var alarms = new Alarms();
         var leases = new LeaseKeeper(_options, _seams.Clock, backend, _seams.Randomness.NextUInt64());
@@ -235,29 +250,33 @@ public sealed class MemberStart
         report.WriteSource(backend);
         if (!log.Restarted)
         {
-            raftLines.WriteFounded(new ConfiguredMembers([log.MemberId], []));
+            raftLines.WriteFounded([.. log.Founders.Select(static m => m.Id)]);
         }
 
         RaftNode raft = StartRaft(log, raftLines);
         report.WriteMembers(membership);
-        report.WriteRestored(store.Revision, backend.ConsistentIndex, membership.Version);
+        report.WriteRestored(store.Revision, backend.ConsistentIndex, membership.Version,
+            Math.Max(log.Founders.Count, membership.Members.Count));
         var metrics = new ServerMetrics();
         backend.Timings = new BackendTimings(_seams.Clock, metrics.BackendCommit, metrics.Defragment);
+        var files = new LogFiles(log.Wal, _snaps, Purgers(), _fatal, metrics.WalFsync);
+        var writer = new LogWriter(files);
         var parts = new CoreParts
         {
             Options = _options,
             MemberId = log.MemberId,
             Raft = raft,
             RaftLines = raftLines,
-            LogWriter = new LogWriter(log.Wal, _fatal, metrics.WalFsync),
+            LogWriter = writer,
+            Peers = new PeerSet(log.MemberId),
             Store = store,
             Backend = backend,
             Leases = leases,
             Membership = keeper,
             Alarms = alarms,
             Publisher = new Publisher(_options, log.MemberId, log.ClusterId, keeper, ids, _log),
-            Snapshotter = new Snapshotter(_options, log.MemberId, backend, keeper, log.Wal, _snaps, Purgers(),
-                log.Snapshot?.Index ?? 0, _fatal, _log),
+            Snapshotter = new Snapshotter(
+                _options, log.MemberId, backend, keeper, writer, log.Snapshot?.Index ?? 0, _log),
             Ids = ids,
             Metrics = metrics,
             Clock = _seams.Clock,
@@ -266,7 +285,13 @@ public sealed class MemberStart
         };
         var core = new RaftLoop(parts);
         backend.OnReport(core.Kick);
-        server = new EtcdServer(core, parts, log.ClusterId, readers, new MemberClosing(backend, log.Wal, store, leases));
+        writer.OnReport(core.Kick);
+        server = new EtcdServer(core, parts, log.ClusterId, readers,
+            new MemberClosing(backend, writer, log.Wal, store, leases))
+        {
+            KnownPeers = log.Founders.Count > 0 ? log.Founders : [.. membership.Members],
+            KnownRemotes = log.Remotes,
+        };
         metrics.Attach(server, core);
         return null;
     }
@@ -330,11 +355,13 @@ public sealed class MemberStart
 }
 
 /// <summary>The orderly end of a member's files.</summary>
-internal sealed class MemberClosing(BackendStore backend, WriteAheadLog wal, Store store, LeaseKeeper leases)
+internal sealed class MemberClosing(
+    BackendStore backend, LogWriter writer, WriteAheadLog wal, Store store, LeaseKeeper leases)
 {
-    /// <summary>After both actors' threads have stopped.</summary>
+    /// <summary>After all actors' threads have stopped.</summary>
     public void Close()
     {
+        _ = writer.Step(0);
         _ = wal.Close();
         backend.Close();
         store.Dispose();

@@ -18,7 +18,10 @@ public abstract class Proposal : ILoopWork
     /// <summary>Request id inside <see cref="Entry"/>.</summary>
     public ulong Id { get; set; }
 
-    /// <summary>The encoded InternalRaftRequest; a count is handed over with the proposal.</summary>
+    /// <summary>Kind of the entry.</summary>
+    public virtual EntryKind Kind => EntryKind.Normal;
+
+    /// <summary>The encoded InternalRaftRequest or ConfChange; a count is handed over with the proposal.</summary>
     public SlabSlice Entry { get; set; }
 
     /// <summary>Monotonic time of arrival.</summary>

@@ -26,13 +26,18 @@ internal sealed class RaftLines(Log log, ulong id) : IRaftEvents
     }
 
     /// <summary>A founded node starts empty and is told its members before it runs.</summary>
-    public void WriteFounded(ConfiguredMembers members)
+    /// <param name="founders">By ascending id; none for a member that joins.</param>
+    public void WriteFounded(IReadOnlyList<ulong> founders)
     {
         OnMembers(ConfiguredMembers.Empty);
         OnFollower(0);
         Write($"newRaft {_self} [peers: [], term: 0, commit: 0, applied: 0, lastindex: 0, lastterm: 0]");
         OnFollower(1);
-        OnMembers(members);
+        for (int i = 1; i <= founders.Count; i++)
+        {
+            OnMembers(new ConfiguredMembers([.. founders.Take(i)], []));
+        }
+
         _muted = true;
     }
 

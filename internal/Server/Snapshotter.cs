@@ -1,16 +1,14 @@
 // Raft snapshots on disk (spec cluster §5.2, storage §6.4) and the purging of what they make needless. The order is that
 // of DESIGN 4.5 c: the db durable up to the index, then the .snap file, then the WAL's record, only then purging.
-// Owned by: core thread.
+// Owned by: core thread; the files are written by whoever holds the log.
 using EtcdAot.Backend;
 using EtcdAot.Observe;
 using EtcdAot.Raft;
-using EtcdAot.Wal;
 using EtcdAot.Wire;
-using EtcdAot.Wire.Codecs;
 
 namespace EtcdAot.Server;
 
-/// <summary>Takes snapshots and purges files.</summary>
+/// <summary>Decides when to take snapshots and to purge files.</summary>
 internal sealed class Snapshotter
 {
     private const long PurgeIntervalNanos = 30_000_000_000;
@@ -18,31 +16,25 @@ internal sealed class Snapshotter
     private readonly ServerOptions _options;
     private readonly BackendStore _backend;
     private readonly MembershipKeeper _membership;
-    private readonly WriteAheadLog _wal;
-    private readonly SnapFiles _snaps;
-    private readonly FilePurger[] _purgers;
-    private readonly FatalEnd _fatal;
+    private readonly LogWriter _writer;
     private readonly Log _log;
     private readonly ulong _memberId;
     private ulong _lastIndex;
     private Pending? _pending;
     private long _purgeAt = long.MinValue;
 
-    private sealed record Pending(long Ticket, ulong Index, ulong Term, ConfiguredMembers Members, byte[] Tree);
+    private sealed record Pending(long Ticket, LogSnapshot Snapshot);
 
     public Snapshotter(
-        ServerOptions options, ulong memberId, BackendStore backend, MembershipKeeper membership, WriteAheadLog wal,
-        SnapFiles snaps, FilePurger[] purgers, ulong lastIndex, FatalEnd fatal, Log log)
+        ServerOptions options, ulong memberId, BackendStore backend, MembershipKeeper membership, LogWriter writer,
+        ulong lastIndex, Log log)
     {
         _options = options;
         _memberId = memberId;
         _backend = backend;
         _membership = membership;
-        _wal = wal;
-        _snaps = snaps;
-        _purgers = purgers;
+        _writer = writer;
         _lastIndex = lastIndex;
-        _fatal = fatal;
         _log = log;
     }
 
@@ -50,13 +42,19 @@ internal sealed class Snapshotter
     /// <returns>When to be called again at the latest.</returns>
     public long Step(long now, RaftNode raft)
     {
+        if (_writer.IsYielding)
+        {
+            return now;
+        }
+
         if (_pending is { } pending && _backend.IsCommitted(pending.Ticket))
         {
             _pending = null;
-            Save(pending, raft);
+            Invariant.Check(_backend.DurableIndex >= pending.Snapshot.Index, "the db is durable up to the snapshot's index");
+            _writer.Save(pending.Snapshot);
         }
 
-        if (_pending is null && raft.Applied - _lastIndex > _options.SnapshotCount)
+        if (_pending is null && raft.Applied > _lastIndex && raft.Applied - _lastIndex > _options.SnapshotCount)
         {
             Begin(raft);
         }
@@ -64,10 +62,33 @@ internal sealed class Snapshotter
         if (now >= _purgeAt)
         {
             _purgeAt = now + PurgeIntervalNanos;
-            Purge();
+            _writer.Purge();
         }
 
         return _purgeAt;
+    }
+
+    /// <summary>The log has saved a snapshot.</summary>
+    public void OnSaved(LogSnapshot snapshot, RaftNode raft, bool holdsLog)
+    {
+        _log.Info("etcdserver/server.go", "saved snapshot").With("snapshot-index", snapshot.Index).Write();
+        if (holdsLog)
+        {
+            _log.Info("etcdserver/server.go", "skip compaction since there is an inflight snapshot").Write();
+        }
+        else if (snapshot.Index > _options.SnapshotCatchupEntries)
+        {
+            ulong compact = Math.Max(1, snapshot.Index - _options.SnapshotCatchupEntries);
+            raft.Compact(compact);
+            _log.Info("etcdserver/server.go", "compacted Raft logs").With("compact-index", compact).Write();
+        }
+    }
+
+    /// <summary>A received snapshot has taken the place of everything: the next own one is counted from it.</summary>
+    public void OnReceived(ulong index)
+    {
+        _pending = null;
+        _lastIndex = index;
     }
 
     private void Begin(RaftNode raft)
@@ -81,48 +102,7 @@ internal sealed class Snapshotter
             .With("local-member-snapshot-index", _lastIndex)
             .With("local-member-snapshot-count", _options.SnapshotCount).Write();
         _lastIndex = index;
-        _pending = new Pending(_backend.ForceCommit(), index, term, raft.Members, _membership.Tree.Save());
-    }
-
-    private void Save(Pending snapshot, RaftNode raft)
-    {
-        Invariant.Check(_backend.DurableIndex >= snapshot.Index, "the db is durable up to the snapshot's index");
-        WalError e = _snaps.Save(snapshot.Term, snapshot.Index, snapshot.Members, snapshot.Tree);
-        if (e.Failed)
-        {
-            _fatal.Panic("etcdserver/server.go", "failed to save snapshot", e.Text);
-        }
-
-        var state = new DurableState(raft.Term, raft.Vote, raft.Committed);
-        e = _wal.SaveSnapshot(new WalSnapshot(snapshot.Index, snapshot.Term, snapshot.Members), state);
-        if (e.Failed)
-        {
-            _fatal.Panic("etcdserver/server.go", "failed to save snapshot", e.Text);
-        }
-
-        _wal.ReleaseBefore(snapshot.Index);
-        _ = _snaps.RemoveReceivedBefore(snapshot.Index);
-        _log.Info("etcdserver/server.go", "saved snapshot").With("snapshot-index", snapshot.Index).Write();
-        if (snapshot.Index > _options.SnapshotCatchupEntries)
-        {
-            ulong compact = Math.Max(1, snapshot.Index - _options.SnapshotCatchupEntries);
-            raft.Compact(compact);
-            _log.Info("etcdserver/server.go", "compacted Raft logs").With("compact-index", compact).Write();
-        }
-    }
-
-    private void Purge()
-    {
-        foreach (FilePurger purger in _purgers)
-        {
-            bool more = true;
-            while (more)
-            {
-                if (purger.Step(out more).Failed)
-                {
-                    break;
-                }
-            }
-        }
+        var snapshot = new LogSnapshot(index, term, raft.Members, _membership.Tree.Save());
+        _pending = new Pending(_backend.ForceCommit(), snapshot);
     }
 }

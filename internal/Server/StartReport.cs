@@ -40,6 +40,12 @@ internal sealed class StartReport(ServerOptions options, RecoveredLog found, Log
                 .With("backend-size-in-use", ByteSize.Text(backend.InUseBytes)).Write();
         }
 
+        if (found.IsForced)
+        {
+            // Said when it was forced.
+            return;
+        }
+
         log.Info("etcdserver/raft.go", "restarting local member").With("cluster-id", _cluster)
             .With("local-member-id", _self).With("commit-index", found.State.Commit).Write();
     }
@@ -62,7 +68,7 @@ internal sealed class StartReport(ServerOptions options, RecoveredLog found, Log
     }
 
     /// <summary>What is restored, and that the server starts.</summary>
-    public void WriteRestored(long revision, ulong consistentIndex, string clusterVersion)
+    public void WriteRestored(long revision, ulong consistentIndex, string clusterVersion, int members)
     {
         log.Warn("auth/store.go", "simple token is not cryptographically signed").Write();
         log.Info("mvcc/kvstore.go", "kvstore restored").With("current-rev", revision).Write();
@@ -73,14 +79,26 @@ internal sealed class StartReport(ServerOptions options, RecoveredLog found, Log
         line = clusterVersion.Length == 0 ? line.With("cluster-version", "to_be_decided")
             : line.With("cluster-id", _cluster).With("cluster-version", EtcdVersion.MajorMinor(clusterVersion));
         line.Write();
+        WriteAdvance(members);
+        WritePurger(options.SnapDir, "snap.db", options.MaxSnapshots);
+        WritePurger(options.SnapDir, "snap", options.MaxSnapshots);
+        WritePurger(options.EffectiveWalDir, "wal", options.MaxWals);
+    }
+
+    // Before the replay a member that restarts without a snapshot does not know whether it is alone.
+    private void WriteAdvance(int members)
+    {
+        if (members != 1)
+        {
+            log.Info(Caller, "starting initial election tick advance").With("election-ticks", options.ElectionTicks).Write();
+            return;
+        }
+
         log.Info(Caller, "started as single-node; fast-forwarding election ticks").With("local-member-id", _self)
             .With("forward-ticks", options.ElectionTicks - 1)
             .With("forward-duration", GoDuration.Text((options.ElectionTicks - 1) * options.TickMillis * 1_000_000L))
             .With("election-ticks", options.ElectionTicks)
             .With("election-timeout", GoDuration.Text(options.ElectionMillis * 1_000_000L)).Write();
-        WritePurger(options.SnapDir, "snap.db", options.MaxSnapshots);
-        WritePurger(options.SnapDir, "snap", options.MaxSnapshots);
-        WritePurger(options.EffectiveWalDir, "wal", options.MaxWals);
     }
 
     private void WriteQuota()

@@ -142,6 +142,7 @@ public sealed class MemberStartTests : IDisposable
         {
             now += 100_000_000;
             server.CoreActor.Step(now);
+            server.LogActor.Step(now);
             server.BackendActor.Step(now);
         }
 
