@@ -25,6 +25,7 @@ internal sealed class MemberProcess : IDisposable
     private ClientPort? _accepting;
     private HostThread? _core;
     private HostThread? _backend;
+    private HostThread? _log;
 
     private MemberProcess(LoopGroup loops, Action<Exception> onFailure)
     {
@@ -59,7 +60,9 @@ internal sealed class MemberProcess : IDisposable
         _clientPort.Acceptor = _accepting;
         _core = Host("core", server.CoreActor);
         _backend = Host("backend", server.BackendActor);
+        _log = Host("log", server.LogActor);
         _loops.Start();
+        _log.Start();
         _backend.Start();
         _core.Start();
         foreach (Listener listener in _peers)
@@ -112,6 +115,7 @@ internal sealed class MemberProcess : IDisposable
         _server!.BeginStop();
         _loops.Dispose();
         _core!.StopAndJoin(StopMillis);
+        _log!.StopAndJoin(StopMillis);
         _backend!.StopAndJoin(StopMillis);
         _server.Close();
     }

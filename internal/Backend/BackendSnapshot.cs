@@ -11,9 +11,10 @@ public sealed class BackendSnapshot
     private readonly Bucket[] _buckets = new Bucket[BackendNames.Count];
     private readonly bool[] _present = new bool[BackendNames.Count];
 
-    internal BackendSnapshot(ReadSnapshot bolt, long inUseBytes)
+    internal BackendSnapshot(ReadSnapshot bolt, long inUseBytes, int file)
     {
         Bolt = bolt;
+        File = file;
         InUseBytes = inUseBytes;
         for (int i = 0; i < BackendNames.Count; i++)
         {
@@ -29,6 +30,9 @@ public sealed class BackendSnapshot
 
     /// <summary>Size without free pages, bytes.</summary>
     public long InUseBytes { get; }
+
+    /// <summary>Counts the files that were the db in this process, one after the other.</summary>
+    internal int File { get; }
 
     internal ReadSnapshot Bolt { get; }
 

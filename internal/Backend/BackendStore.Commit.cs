@@ -41,6 +41,9 @@ public sealed partial class BackendStore
                 case OrderKind.Copy:
                     BeginCopy(order.Done!);
                     break;
+                case OrderKind.Adopt:
+                    Adopt((string)order.Subject!, order.Done!);
+                    break;
                 case OrderKind.EndCopy:
                     EndCopy((HotCopy)order.Subject!);
                     break;
@@ -55,7 +58,11 @@ public sealed partial class BackendStore
 
     private void Commit(BatchBuffer batch)
     {
-        _db.ReleasePendingBefore((ulong)Volatile.Read(ref _releaseBefore));
+        if (batch.File == _file)
+        {
+            _db.ReleasePendingBefore(batch.ReleaseBefore);
+        }
+
         BoltError error = _db.Begin(out WriteTx? tx);
         error = error.Failed ? error : Fill(tx!, batch);
         long began = Timings?.Clock.MonotonicNanos ?? 0;
@@ -68,7 +75,7 @@ public sealed partial class BackendStore
             return;
         }
 
-        Tell(new Report(batch, new BackendSnapshot(_db.Current, _db.InUseBytes), null, null, null));
+        Tell(new Report(batch, new BackendSnapshot(_db.Current, _db.InUseBytes, _file), null, null, null));
     }
 
     private void Tell(in Report report)

@@ -112,8 +112,8 @@ public sealed partial class BackendStore
         Timings?.Defragment.ObserveNanos(Timings.Clock.MonotonicNanos - began);
         Db old = _db;
         _db = fresh!;
-        Volatile.Write(ref _releaseBefore, 0);
-        var snapshot = new BackendSnapshot(_db.Current, _db.InUseBytes);
+        _file++;
+        var snapshot = new BackendSnapshot(_db.Current, _db.InUseBytes, _file);
         Tell(new Report(null, snapshot, old, done, new DefragmentResult(null, IsFatal: false)));
     }
 

@@ -55,7 +55,9 @@ public sealed partial class BackendStore : Actor, IDisposable
     private long _openSince = long.MaxValue;
     private long _ticket = 1;
     private long _committed;
-    private long _releaseBefore;
+    private ulong _releaseBefore;
+    private int _file;
+    private bool _adopting;
     private ulong _consistentIndex;
     private ulong _term;
     private byte[]? _confState;
@@ -67,7 +69,7 @@ public sealed partial class BackendStore : Actor, IDisposable
         _options = options;
         _onFatal = onFatal;
         _db = db;
-        Snapshot = new BackendSnapshot(db.Current, db.InUseBytes);
+        Snapshot = new BackendSnapshot(db.Current, db.InUseBytes, 0);
         _consistentIndex = ReadNumber(BackendNames.ConsistentIndex);
         _term = ReadNumber(BackendNames.Term);
         DurableIndex = _consistentIndex;
@@ -81,12 +83,14 @@ public sealed partial class BackendStore : Actor, IDisposable
         Copy,
         EndCopy,
         CloseOld,
+        Adopt,
     }
 
     private readonly record struct Order(OrderKind Kind, object? Subject, Action<object?>? Done);
 
     private readonly record struct Report(
-        BatchBuffer? Batch, BackendSnapshot? Snapshot, Db? Replaced, Action<object?>? Done, object? Result);
+        BatchBuffer? Batch, BackendSnapshot? Snapshot, Db? Replaced, Action<object?>? Done, object? Result,
+        bool IsAdoption = false);
 
     public override string Name => "backend";
 
@@ -185,7 +189,13 @@ public sealed partial class BackendStore : Actor, IDisposable
     public bool IsCommitted(long ticket) => _committed >= ticket;
 
     /// <summary>Core thread: no reader follows snapshots older than this one any more.</summary>
-    public void ReadersPassed(BackendSnapshot oldest) => Volatile.Write(ref _releaseBefore, (long)oldest.TxId);
+    public void ReadersPassed(BackendSnapshot oldest)
+    {
+        if (oldest.File == Snapshot.File)
+        {
+            _releaseBefore = oldest.TxId;
+        }
+    }
 
     /// <summary>Core thread: takes what the backend reports, closes the open batch when it is due. Between entries
     /// only: a batch holds whole entries.</summary>
@@ -250,11 +260,19 @@ public sealed partial class BackendStore : Actor, IDisposable
 
     private void CloseBatch()
     {
+        if (_adopting)
+        {
+            // Nothing was added since, and what is known of indexes belongs to the old db.
+            return;
+        }
+
         BatchBuffer closed = _open;
         _open = _spare.TryPop(out BatchBuffer? spare) ? spare : new BatchBuffer();
         closed.ConsistentIndex = _consistentIndex;
         closed.Term = _term;
         closed.ConfState = _confState;
+        closed.ReleaseBefore = _releaseBefore;
+        closed.File = Snapshot.File;
         closed.Ticket = _ticket++;
         closed.Extent = Source?.CloseBatch() ?? default;
         _confState = null;
@@ -269,8 +287,13 @@ public sealed partial class BackendStore : Actor, IDisposable
         Span<Report> reports = _reports.TakeAll();
         foreach (ref readonly Report report in reports)
         {
-            if (report.Snapshot is not null)
+            if (report.IsAdoption)
             {
+                TakeAdopted(report);
+            }
+            else if (report.Snapshot is not null)
+            {
+                _releaseBefore = report.Snapshot.File == Snapshot.File ? _releaseBefore : 0;
                 Snapshot = report.Snapshot;
                 BatchExtent extent = default;
                 if (report.Batch is not null)

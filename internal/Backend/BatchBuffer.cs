@@ -23,6 +23,11 @@ internal sealed unsafe class BatchBuffer : IDisposable
 
     public BatchExtent Extent;
 
+    /// <summary>Pages freed before this transaction are followed by no reader any more; of the file with that number.</summary>
+    public ulong ReleaseBefore;
+
+    public int File;
+
     /// <summary>Number of the commit.</summary>
     public long Ticket;
 

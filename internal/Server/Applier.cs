@@ -82,6 +82,7 @@ internal sealed partial class Applier
             _backend.SetConsistentIndex(entry.Index, entry.Term);
         }
 
+        // A received snapshot has reconciled them already.
         if (!_reconciled && entry.Index >= _heldAtStart)
         {
             _reconciled = true;
@@ -123,6 +124,9 @@ internal sealed partial class Applier
         Publish();
         return due;
     }
+
+    /// <summary>While another db takes the place of the old one: only hears of it.</summary>
+    public long Wait(long now) => _backend.Poll(now);
 
     /// <summary>Makes everything applied so far visible.</summary>
     public void Publish() => _store.Publish();

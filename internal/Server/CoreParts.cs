@@ -4,6 +4,7 @@ using EtcdAot.Mvcc;
 using EtcdAot.Observe;
 using EtcdAot.Raft;
 using EtcdAot.Sys;
+using EtcdAot.Wal;
 
 namespace EtcdAot.Server;
 
@@ -13,6 +14,10 @@ internal sealed record CoreParts
     public required ServerOptions Options { get; init; }
 
     public required ulong MemberId { get; init; }
+
+    public required ulong ClusterId { get; init; }
+
+    public required SnapFiles Snaps { get; init; }
 
     public required RaftNode Raft { get; init; }
 

@@ -3,6 +3,7 @@
 using EtcdAot.Members;
 using EtcdAot.Mvcc;
 using EtcdAot.Sys;
+using EtcdAot.Wal;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
 
@@ -54,6 +55,9 @@ public sealed class EtcdServer
     /// <summary>Members and cluster version as applied.</summary>
     public MemberList Members => _parts.Membership.Current;
 
+    /// <summary>True while this member is known to have no vote.</summary>
+    public bool IsLearner => _parts.Membership.SelfIsLearner;
+
     /// <summary>Instruments and registry of this member.</summary>
     public ServerMetrics Metrics => _parts.Metrics;
 
@@ -90,6 +94,17 @@ public sealed class EtcdServer
     {
         _parts.Peers.Connect(transport, KnownPeers, KnownRemotes);
         _core.Connect(calls, onRemoved);
+    }
+
+    /// <summary>Begins to take in the db that comes with a snapshot; finished before its message is received. Any thread,
+    /// which must be one that may wait for the disk.</summary>
+    /// <param name="index">Index of the message's snapshot.</param>
+    /// <param name="error">Text when the result is null.</param>
+    public ReceivedDatabase? ReceiveDatabase(ulong index, out string? error)
+    {
+        WalError e = _parts.Snaps.Receive(index, out ReceivedDatabase? receiving);
+        error = e.Failed ? e.Text : null;
+        return receiving;
     }
 
     /// <summary>A message of another member came; takes over its counts.</summary>

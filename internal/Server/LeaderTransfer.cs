@@ -9,8 +9,11 @@ namespace EtcdAot.Server;
 /// <summary>A wish for another leader.</summary>
 public abstract class LeaderTransfer : CoreRequest
 {
-    /// <summary>The voter that is to lead; 0 lets the member choose, as it does before it stops.</summary>
+    /// <summary>The voter that is to lead.</summary>
     public ulong Target { get; set; }
+
+    /// <summary>True when a client chose the target; else the member chooses it, as it does before it stops.</summary>
+    public bool IsChosen { get; set; }
 
     internal ulong OldLeader { get; set; }
 
@@ -97,7 +100,7 @@ internal sealed class LeaderTransfers(CoreParts parts)
             return EtcdError.NotLeader;
         }
 
-        if (transfer.Target == 0)
+        if (!transfer.IsChosen)
         {
             transfer.Target = LongestReachable(raft, loop);
             return transfer.Target == 0 ? EtcdError.UnhealthyCluster : null;

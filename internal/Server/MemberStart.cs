@@ -225,7 +225,7 @@ public sealed class MemberStart
         server = null;
         var ids = new RequestIds(log.MemberId, _seams.Clock.WallUnixNanos / 1_000_000);
         var membership = new Membership(log.ClusterId);
-        if (RecoverMembership(log.Tree, membership) is { } unreadable)
+        if (MembershipKeeper.Recover(log.Tree, membership) is { } unreadable)
         {
             return new StartFailure("failed to recover from snapshot", unreadable, IsPanic: true);
         }
@@ -265,6 +265,8 @@ public sealed class MemberStart
         {
             Options = _options,
             MemberId = log.MemberId,
+            ClusterId = log.ClusterId,
+            Snaps = _snaps,
             Raft = raft,
             RaftLines = raftLines,
             LogWriter = writer,
@@ -283,6 +285,7 @@ public sealed class MemberStart
             Fatal = _fatal,
             Log = _log,
         };
+        leases.ForwardBy(new LeaseForwarding(keeper, log.MemberId));
         var core = new RaftLoop(parts);
         backend.OnReport(core.Kick);
         writer.OnReport(core.Kick);
@@ -293,29 +296,6 @@ public sealed class MemberStart
             KnownRemotes = log.Remotes,
         };
         metrics.Attach(server, core);
-        return null;
-    }
-
-    private static string? RecoverMembership(V2Tree tree, Membership membership)
-    {
-        if (!tree.TryReadMembers(out List<V2Member> found, out string problem))
-        {
-            return problem;
-        }
-
-        var members = new List<Member>();
-        foreach (V2Member v2 in found)
-        {
-            if (!MemberJson.TryRead(v2.RaftAttributes, new Member(v2.Id, []), out Member member, out _)
-                || (v2.Attributes.Length > 0 && !MemberJson.TryRead(v2.Attributes, member, out member, out _)))
-            {
-                return $"v2 store: unreadable attributes of member {v2.Id:x}";
-            }
-
-            members.Add(member);
-        }
-
-        membership.Recover(members, tree.ReadRemoved(), tree.Version);
         return null;
     }
 

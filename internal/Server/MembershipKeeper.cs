@@ -25,6 +25,7 @@ internal sealed class MembershipKeeper
     private readonly FatalEnd _fatal;
     private readonly ulong _self;
     private volatile MemberList _published;
+    private volatile bool _selfIsLearner;
 
     public MembershipKeeper(
         Membership membership, V2Tree tree, BackendStore backend, ulong self, FatalEnd fatal, Log log)
@@ -36,17 +37,59 @@ internal sealed class MembershipKeeper
         _self = self;
         _log = log;
         _fatal = fatal;
+        _selfIsLearner = membership.Find(self)?.IsLearner == true;
         _published = Listed();
     }
 
     /// <summary>The v2 tree; core thread.</summary>
-    public V2Tree Tree { get; }
+    public V2Tree Tree { get; private set; }
 
     /// <summary>Told when this member's attributes are applied.</summary>
     public Action? OnSelfPublished { get; set; }
 
+    /// <summary>True while this member is in the membership without a vote; any thread.</summary>
+    public bool SelfIsLearner => _selfIsLearner;
+
     /// <summary>What is applied; any thread.</summary>
     public MemberList Current => _published;
+
+    /// <summary>Fills a membership from a v2 tree. Null, or what cannot be read.</summary>
+    public static string? Recover(V2Tree tree, Membership membership)
+    {
+        if (!tree.TryReadMembers(out List<V2Member> found, out string problem))
+        {
+            return problem;
+        }
+
+        var members = new List<Member>();
+        foreach (V2Member v2 in found)
+        {
+            if (!MemberJson.TryRead(v2.RaftAttributes, new Member(v2.Id, []), out Member member, out _)
+                || (v2.Attributes.Length > 0 && !MemberJson.TryRead(v2.Attributes, member, out member, out _)))
+            {
+                return $"v2 store: unreadable attributes of member {v2.Id:x}";
+            }
+
+            members.Add(member);
+        }
+
+        membership.Recover(members, tree.ReadRemoved(), tree.Version);
+        return null;
+    }
+
+    /// <summary>A snapshot brought another tree. Null, or what cannot be read.</summary>
+    public string? Replace(V2Tree tree)
+    {
+        CheckVersion(tree.Version);
+        string? problem = Recover(tree, _membership);
+        if (problem is null)
+        {
+            Tree = tree;
+            Publish();
+        }
+
+        return problem;
+    }
 
     /// <summary>Applies a conf change: to raft always, to tree and buckets when it is valid.</summary>
     public ConfChangeOutcome ApplyConfChange(ReadOnlySpan<byte> data, bool toBackend, RaftNode raft)
@@ -195,12 +238,7 @@ internal sealed class MembershipKeeper
     private void SetVersion(string version, bool toBackend)
     {
         string before = _membership.Version;
-        if (EtcdVersion.IsAbove(version, EtcdVersion.Server))
-        {
-            _fatal.End("membership/cluster.go",
-                "invalid downgrade; server version is lower than determined cluster version", version);
-        }
-
+        CheckVersion(version);
         Tree.SetVersion(version);
         _membership.SetVersion(version, toBackend ? _buckets : null);
         string shown = version.EndsWith(".0", StringComparison.Ordinal) ? version[..^2] : version;
@@ -217,6 +255,17 @@ internal sealed class MembershipKeeper
         }
 
         Publish();
+    }
+
+    // A cluster that has gone on leaves this build behind (spec cluster §4.3).
+    private void CheckVersion(string version)
+    {
+        if (EtcdVersion.IsAbove(version, EtcdVersion.Server))
+        {
+            _fatal.End("membership/cluster.go",
+                "invalid downgrade; server version is lower than determined cluster version",
+                $"the cluster is at {version}, this build speaks {EtcdVersion.MajorMinor(EtcdVersion.Server)}");
+        }
     }
 
     private void ApplyToTree(MemberChange change, Member? before)
@@ -266,7 +315,11 @@ internal sealed class MembershipKeeper
         }
     }
 
-    private void Publish() => _published = Listed();
+    private void Publish()
+    {
+        _selfIsLearner = _membership.Find(_self)?.IsLearner == true;
+        _published = Listed();
+    }
 
     private MemberList Listed() => new([.. _membership.Members], _membership.Version)
     {

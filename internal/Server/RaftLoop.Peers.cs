@@ -25,10 +25,10 @@ public sealed partial class RaftLoop
     private readonly LeaderTransfers _transfers;
     private readonly Reconfiguration _reconfiguration;
     private readonly SnapshotSender _snapshotSender;
+    private readonly SnapshotLoader _snapshotLoader;
     private Action? _onRemoved;
     private long _removedAt = long.MaxValue;
     private long _advanceUntil;
-    private long _loadingSnapshot;
 
     private enum PeerEventKind
     {
@@ -48,7 +48,7 @@ public sealed partial class RaftLoop
     internal PeerSet Peers => _peers;
 
     /// <summary>True while another db takes the place of the old one: nothing is applied.</summary>
-    private bool IsLoadingSnapshot => _loadingSnapshot != 0;
+    private bool IsLoadingSnapshot { get; set; }
 
     /// <summary>A message came; takes over its counts. Any thread.</summary>
     internal void Receive(in RaftMessage message) => Post(new PeerEvent(PeerEventKind.Message, 0, message));
@@ -95,6 +95,15 @@ public sealed partial class RaftLoop
         }
 
         _peers.OnChange(change);
+    }
+
+    /// <summary>The state is that of a received snapshot.</summary>
+    internal void OnSnapshotLoaded(ulong index)
+    {
+        IsLoadingSnapshot = false;
+        _isSoleVoter = IsSoleVoter();
+        _raft.OnApplied(index);
+        PublishAndRelease();
     }
 
     private void TakePeerEvents()

@@ -60,6 +60,7 @@ public sealed partial class RaftLoop : Actor
         _transfers = new LeaderTransfers(parts);
         _reconfiguration = new Reconfiguration(parts);
         _snapshotSender = new SnapshotSender(parts);
+        _snapshotLoader = new SnapshotLoader(parts);
         Status = new CoreStatus();
         _isSoleVoter = IsSoleVoter();
     }
@@ -115,7 +116,7 @@ public sealed partial class RaftLoop : Actor
         RunRaft();
         ExpireRequests();
         long due = Math.Min(_nextTick, StepAside());
-        due = Math.Min(due, _applier.Background(nowNanos, this));
+        due = Math.Min(due, IsLoadingSnapshot ? _applier.Wait(nowNanos) : _applier.Background(nowNanos, this));
         RunRaft();
         if (_stopping)
         {
@@ -184,8 +185,9 @@ public sealed partial class RaftLoop : Actor
             bool wrote = WriteLog(ready);
             if (ready.Snapshot is { } snapshot)
             {
-                Invariant.Check(ready.Committed.Count == 0 || ready.Committed[0].Index > snapshot.Index,
-                    "entries behind a snapshot are handed out after it");
+                Invariant.Check(ready.Committed.Count == 0, "entries behind a snapshot are handed out once it is loaded");
+                IsLoadingSnapshot = true;
+                _snapshotLoader.Begin(snapshot, this);
             }
 
             ApplyCommitted(ready.Committed);

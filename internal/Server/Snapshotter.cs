@@ -38,6 +38,9 @@ internal sealed class Snapshotter
         _log = log;
     }
 
+    /// <summary>Index of the last snapshot on disk.</summary>
+    public ulong LastIndex => _lastIndex;
+
     /// <summary>Looks whether a snapshot is due or ready, and purges now and then; between entries.</summary>
     /// <returns>When to be called again at the latest.</returns>
     public long Step(long now, RaftNode raft)
