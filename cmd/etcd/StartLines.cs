@@ -21,7 +21,7 @@ internal static class StartLines
             .With("max-cpu-set", Environment.ProcessorCount).With("max-cpu-available", Environment.ProcessorCount)
             .With("member-initialized", initialized).With("name", config.Name).With("data-dir", config.DataDir)
             .With("wal-dir", options.WalDir).With("wal-dir-dedicated", options.WalDir).With("member-dir", options.MemberDir)
-            .With("force-new-cluster", false)
+            .With("force-new-cluster", options.ForceNewCluster)
             .With("heartbeat-interval", Millis(options.TickMillis)).With("election-timeout", Millis(options.ElectionMillis))
             .With("initial-election-tick-advance", values["initial-election-tick-advance"].IsTrue)
             .With("snapshot-count", options.SnapshotCount).With("max-wals", options.MaxWals)

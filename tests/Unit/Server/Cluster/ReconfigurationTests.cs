@@ -39,6 +39,9 @@ public sealed class ReconfigurationTests
         Assert.Same(EtcdError.UnhealthyCluster, Do(cluster, follower, MemberAction.Add, 0, Url4).Error);
         cluster.Run(6000);
         Assert.Null(Do(cluster, follower, MemberAction.Add, 0, Url4).Error);
+        // Within a second the same URL gives the same id.
+        Assert.Same(EtcdError.MemberExists, Do(cluster, follower, MemberAction.AddLearner, 0, Url4).Error);
+        cluster.Run(1000);
         Assert.Same(EtcdError.PeerUrlExists, Do(cluster, follower, MemberAction.AddLearner, 0, Url4).Error);
     }
 
