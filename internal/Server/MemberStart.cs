@@ -6,7 +6,6 @@ using EtcdAot.Mvcc;
 using EtcdAot.Observe;
 using EtcdAot.Raft;
 using EtcdAot.Sys;
-using EtcdAot.V2;
 using EtcdAot.Wal;
 using EtcdAot.Wire;
 

@@ -2,7 +2,6 @@
 // removed member (spec cluster §1.1, §1.12, §2.12). Owned by: core thread; the posting methods by any.
 using EtcdAot.Members;
 using EtcdAot.Observe;
-using EtcdAot.Raft;
 using EtcdAot.Sys;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Raftpb;

@@ -2,7 +2,6 @@
 // was asked, by what it knows and reaches; whether the change is valid is decided when it is applied, on every member
 // alike. Owned by: core thread.
 using EtcdAot.Members;
-using EtcdAot.Observe;
 using EtcdAot.Raft;
 using EtcdAot.Sys;
 using EtcdAot.Wire;

@@ -4,7 +4,6 @@
 using EtcdAot.Members;
 using EtcdAot.Observe;
 using EtcdAot.V2;
-using EtcdAot.Wal;
 using EtcdAot.Wire;
 
 namespace EtcdAot.Server;

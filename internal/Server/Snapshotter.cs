@@ -4,7 +4,6 @@
 using EtcdAot.Backend;
 using EtcdAot.Observe;
 using EtcdAot.Raft;
-using EtcdAot.Wire;
 
 namespace EtcdAot.Server;
 

@@ -216,4 +216,40 @@ public sealed class ClusterTests
         Assert.Equal("79", laggard.Get("k79"));
         Assert.Equal(3, laggard.Server.Members.Members.Count);
     }
+
+    [Fact]
+    public void LeasesAreKeptAliveThroughAnyMemberAndRunOutOnTheLeader()
+    {
+        using TestCluster cluster = new TestCluster(3).Started();
+        Node follower = cluster.Followers.First();
+        var grant = new EtcdAot.Wire.Etcdserverpb.LeaseGrantRequest { ID = 7, TTL = 5 };
+        Assert.Null(cluster.Done(follower.Propose(EtcdAot.Wire.Codecs.RaftOp.LeaseGrant, grant), static p => p.Done).Error);
+        for (int i = 0; i < 5; i++)
+        {
+            cluster.Run(2000);
+            Assert.Equal(5, Renew(cluster, follower, 7));
+        }
+
+        Assert.Equal(0, Renew(cluster, follower, 8));
+        cluster.Run(8000);
+        Assert.Equal(0, Renew(cluster, follower, 7));
+    }
+
+    private static long Renew(TestCluster cluster, Node node, long lease)
+    {
+        var renewal = new Renewal();
+        var asked = new LeaseRenewals(renewal) { Loop = node.Loop, StartNanos = cluster.Network.Now };
+        asked.Add(lease);
+        node.Server.Ask(asked);
+        cluster.Done(renewal, static r => r.Done);
+        Assert.Null(asked.Error);
+        return asked.TtlOf(0);
+    }
+
+    private sealed class Renewal : EtcdAot.Net.ILoopWork
+    {
+        public bool Done { get; private set; }
+
+        public void Run() => Done = true;
+    }
 }

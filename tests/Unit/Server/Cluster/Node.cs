@@ -5,7 +5,6 @@ using EtcdAot.Observe;
 using EtcdAot.Server;
 using EtcdAot.Sys;
 using EtcdAot.Tests.Unit.Raft;
-using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;

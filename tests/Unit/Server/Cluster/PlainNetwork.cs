@@ -1,6 +1,5 @@
 using EtcdAot.Members;
 using EtcdAot.Server;
-using EtcdAot.Sys;
 using EtcdAot.Wire;
 
 namespace EtcdAot.Tests.Unit.Server.Cluster;
