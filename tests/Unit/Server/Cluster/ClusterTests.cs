@@ -202,8 +202,10 @@ public sealed class ClusterTests
             cluster.Put(cluster.Leader!, $"k{i}", $"{i}");
         }
 
+        Watching watch = laggard.WatchFrom(2);
         cluster.Network.Heal();
         cluster.Until(() => laggard.Get("k79") == "79", "the laggard has everything");
+        cluster.Until(() => watch.Next == laggard.Revision + 1, "its watcher has seen everything");
         Assert.NotEmpty(cluster.Network.Snapshots);
         Assert.Equal("1", laggard.Get("early"));
         Assert.Equal(cluster.Leader!.Revision, laggard.Revision);

@@ -39,6 +39,9 @@ internal sealed class Node : IClock, IFatalExit, ILogSink
 
     public List<string> Log { get; } = [];
 
+    /// <summary>A watcher of everything; ends with this life.</summary>
+    public Watching? Watch { get; private set; }
+
     public bool WasToldToStop { get; private set; }
 
     public bool IsUp => _server is not null;
@@ -72,6 +75,7 @@ internal sealed class Node : IClock, IFatalExit, ILogSink
             Transport = new PlainTransport(server.MemberId, _network, () => server);
             server.Connect(Transport, Transport, () => WasToldToStop = true);
             _network.Join(server.MemberId, this);
+            Watch = null;
         }
 
         return failure;
@@ -91,8 +95,12 @@ internal sealed class Node : IClock, IFatalExit, ILogSink
         }
 
         server.BackendActor.Step(_network.Now);
+        Watch?.Step();
         Loop.Drain();
     }
+
+    /// <summary>Watches all keys from a revision on.</summary>
+    public Watching WatchFrom(long revision) => Watch = new Watching(Server, _reader, revision);
 
     /// <summary>SIGKILL.</summary>
     public void Kill()
@@ -100,6 +108,7 @@ internal sealed class Node : IClock, IFatalExit, ILogSink
         _network.Leave(Id);
         _disk.Kill();
         _server = null;
+        Watch = null;
         Loop.Clear();
     }
 

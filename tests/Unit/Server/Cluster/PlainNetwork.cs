@@ -1,5 +1,6 @@
 using EtcdAot.Members;
 using EtcdAot.Server;
+using EtcdAot.Sys;
 using EtcdAot.Wire;
 
 namespace EtcdAot.Tests.Unit.Server.Cluster;
@@ -16,6 +17,9 @@ internal sealed class PlainNetwork
 
     /// <summary>Messages delivered, "MsgApp 1→2".</summary>
     public int Delivered { get; private set; }
+
+    /// <summary>Draws what is lost, and what comes later than others; null for a good network.</summary>
+    public IRandomness? Chaos { get; set; }
 
     public List<RaftMessage> Snapshots { get; } = [];
 
@@ -64,7 +68,15 @@ internal sealed class PlainNetwork
     {
         for (int i = _onTheWay.Count; i > 0; i--)
         {
-            _onTheWay.Dequeue()();
+            Action arrival = _onTheWay.Dequeue();
+            if (Chaos?.Below(8) == 0)
+            {
+                _onTheWay.Enqueue(arrival);
+            }
+            else
+            {
+                arrival();
+            }
         }
     }
 
@@ -75,7 +87,7 @@ internal sealed class PlainNetwork
     {
         _onTheWay.Enqueue(() =>
         {
-            if (_cut.Contains((from, to)) || !_nodes.TryGetValue(to, out Node? node))
+            if (Chaos?.Below(50) == 0 || _cut.Contains((from, to)) || !_nodes.TryGetValue(to, out Node? node))
             {
                 lost();
             }
