@@ -55,6 +55,9 @@ internal sealed class Node : IClock, IFatalExit, ILogSink
     /// <summary>True: the log's thread does not run, as when its disk hangs.</summary>
     public bool DiskHangs { get; set; }
 
+    /// <summary>True: nothing of it runs, as after SIGSTOP.</summary>
+    public bool IsPaused { get; set; }
+
     public long MonotonicNanos => _network.Now;
 
     public long WallUnixNanos => 1_700_000_000_000_000_000 + _network.Now;
@@ -83,7 +86,7 @@ internal sealed class Node : IClock, IFatalExit, ILogSink
 
     public void Step()
     {
-        if (_server is not { } server)
+        if (IsPaused || _server is not { } server)
         {
             return;
         }

@@ -46,7 +46,7 @@ public sealed class StormTests
         public void Act()
         {
             Node node = cluster.Nodes[_random.Below(cluster.Nodes.Count)];
-            switch (_random.Below(14))
+            switch (_random.Below(16))
             {
                 case 0 when cluster.Up.Count() == 3:
                     node.Kill();
@@ -76,6 +76,14 @@ public sealed class StormTests
                 case 10 when node is { IsUp: true, Watch: null }:
                     _ = node.WatchFrom(2);
                     break;
+                case 11 when cluster.Leader is { } leader:
+                    // Cut off and stopped it does not see that its time is over.
+                    cluster.Network.Isolate(leader.Id);
+                    leader.IsPaused = true;
+                    break;
+                case 12:
+                    cluster.Nodes.ForEach(static n => n.IsPaused = false);
+                    break;
                 case 7 when node.Leads:
                     _ = node.MoveLeader(0);
                     break;
@@ -98,6 +106,7 @@ public sealed class StormTests
             foreach (Node node in cluster.Nodes)
             {
                 node.DiskHangs = false;
+                node.IsPaused = false;
                 if (!node.IsUp)
                 {
                     Assert.Null(node.Start());
