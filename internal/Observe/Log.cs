@@ -50,6 +50,12 @@ public sealed class Log(IClock clock, ILogSink sink, LogLevel minimum = LogLevel
         return LogLevel.Info < Minimum ? default : new LogLine(this, LogLevel.Info, caller, message, logger);
     }
 
+    /// <summary>The same of level warn.</summary>
+    public LogLine WarnOf(string logger, string caller, string message)
+    {
+        return LogLevel.Warn < Minimum ? default : new LogLine(this, LogLevel.Warn, caller, message, logger);
+    }
+
     public LogLine Warn(string caller, string message) => Line(LogLevel.Warn, caller, message);
 
     public LogLine Error(string caller, string message) => Line(LogLevel.Error, caller, message);

@@ -172,6 +172,8 @@ public sealed partial class RaftLoop : Actor
 
     private void RunRaft()
     {
+        _raftLines.Release();
+
         // While the log changes hands, or another db is opened, nothing is handed out; messages and ticks go on.
         while (_raft.HasReady && !_log.IsYielding && !IsLoadingSnapshot)
         {
@@ -281,7 +283,6 @@ public sealed partial class RaftLoop : Actor
 
     private void OnSoftState(ulong leader, RaftRole role)
     {
-        _raftLines.Release();
         _raftLines.WriteLeader(_seenLeader, leader, _raft.Term);
         // What is published may be ahead: a sole voter elects itself between two hand-outs.
         if (_seenLeader != leader)
