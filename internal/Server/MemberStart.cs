@@ -105,10 +105,11 @@ public sealed class MemberStart
                 return new StartFailure("discovery failed", e);
             }
 
-            // A first start that died behind the log's creation left its header only; the original never comes up on
-            // that, we begin again (spec storage §10a.2).
+            // A founder that died behind its log's creation left the header only; the original never comes up on that, we
+            // begin again (spec storage §10a.2). A joiner's log begins with no more than that: it goes on.
             StartFailure? failure = recovery.Recover(out log);
-            bool begun = failure is null && log!.HoldsNothing && !backend.Snapshot.Cursor(BackendBucket.Members).First();
+            bool begun = _options.NewCluster && failure is null && log!.HoldsNothing
+                && !backend.Snapshot.Cursor(BackendBucket.Members).First();
             if (begun)
             {
                 return recovery.FoundIn(log!, out log);

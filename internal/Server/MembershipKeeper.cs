@@ -223,7 +223,7 @@ internal sealed class MembershipKeeper
 
         Tree.SetAttributes(id, json);
         _membership.SetAttributes(id, member.Name, member.ClientUrls, toBackend ? _buckets : null);
-        if (toBackend)
+        if (toBackend && id == _self)
         {
             _log.Info("membership/cluster.go", "checking and cleaning up zombie members after attribute update").Write();
         }

@@ -46,7 +46,8 @@ internal sealed class Snapshotter
     {
         if (_writer.IsYielding)
         {
-            return now;
+            // The log's thread wakes the core when it has done.
+            return long.MaxValue;
         }
 
         if (_pending is { } pending && _backend.IsCommitted(pending.Ticket))

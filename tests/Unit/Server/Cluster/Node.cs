@@ -195,6 +195,22 @@ internal sealed class Node : IClock, IFatalExit, ILogSink
         return value;
     }
 
+    /// <summary>HashKV over everything.</summary>
+    public (uint Hash, long Compacted) HashKv()
+    {
+        Server.Readers.Enter(_reader);
+        Assert.Equal(EtcdAot.Mvcc.MvccStatus.Ok, EtcdAot.Mvcc.HashKvJob.Begin(
+            Server.Store, Server.View, 0, out EtcdAot.Mvcc.HashKvJob? job, out _));
+        while (!job!.Step(Server.View))
+        {
+        }
+
+        Server.Readers.Exit(_reader);
+        (uint, long) result = (job.Result.Hash, job.Result.CompactRevision);
+        job.Dispose();
+        return result;
+    }
+
     public long Revision
     {
         get

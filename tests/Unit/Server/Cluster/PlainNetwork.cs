@@ -128,6 +128,8 @@ internal sealed class PlainTransport(ulong self, PlainNetwork network, Func<Etcd
                 }
                 else
                 {
+                    // Whoever calls is known from then on (spec cluster §2.12).
+                    node.Transport.AddRemote(self, []);
                     node.Server.Receive(sent);
                 }
             },

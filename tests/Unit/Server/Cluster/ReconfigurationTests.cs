@@ -30,6 +30,19 @@ public sealed class ReconfigurationTests
     }
 
     [Fact]
+    public void AJoinerThatDiedBeforeItHeardOfItsClusterGoesOn()
+    {
+        using TestCluster cluster = new TestCluster(3).Started();
+        cluster.Run(6000);
+        Assert.Null(Do(cluster, cluster.Leader!, MemberAction.Add, 0, Url4).Error);
+        Node fourth = cluster.Joiner("m4", Url4);
+        Assert.Null(fourth.Start());
+        fourth.Kill();
+        Assert.Null(fourth.Start());
+        cluster.Until(() => fourth.Server.IsReady, "the new member is ready");
+    }
+
+    [Fact]
     public void AdditionsAreRefusedUntilThePeersWereThereForAWhile()
     {
         using TestCluster cluster = new TestCluster(3).Started();

@@ -2,6 +2,9 @@ using System.Globalization;
 using EtcdAot.Server;
 using EtcdAot.Sys;
 using EtcdAot.Tests.Unit.Raft;
+using EtcdAot.Wire.Codecs;
+using EtcdAot.Wire.Etcdserverpb;
+using Google.Protobuf;
 
 namespace EtcdAot.Tests.Unit.Server.Cluster;
 
@@ -10,6 +13,7 @@ namespace EtcdAot.Tests.Unit.Server.Cluster;
 public sealed class StormTests
 {
     private const string Register = "register";
+    private const string Deleted = "deleted";
 
     [Theory]
     [InlineData(1)]
@@ -46,7 +50,7 @@ public sealed class StormTests
         public void Act()
         {
             Node node = cluster.Nodes[_random.Below(cluster.Nodes.Count)];
-            switch (_random.Below(16))
+            switch (_random.Below(18))
             {
                 case 0 when cluster.Up.Count() == 3:
                     node.Kill();
@@ -74,7 +78,7 @@ public sealed class StormTests
                     cluster.Network.Chaos = cluster.Network.Chaos is null ? _random : null;
                     break;
                 case 10 when node is { IsUp: true, Watch: null }:
-                    _ = node.WatchFrom(2);
+                    _ = node.WatchFrom(node.Revision + 1);
                     break;
                 case 11 when cluster.Leader is { } leader:
                     // Cut off and stopped it does not see that its time is over.
@@ -83,6 +87,12 @@ public sealed class StormTests
                     break;
                 case 12:
                     cluster.Nodes.ForEach(static n => n.IsPaused = false);
+                    break;
+                case 13 when node.IsUp:
+                    _ = node.Propose(RaftOp.Compaction, new CompactionRequest { Revision = node.Revision - 20 });
+                    break;
+                case 14 when node.IsUp:
+                    _ = node.Propose(RaftOp.DeleteRange, new DeleteRangeRequest { Key = ByteString.CopyFromUtf8(Deleted) });
                     break;
                 case 7 when node.Leads:
                     _ = node.MoveLeader(0);
@@ -121,10 +131,13 @@ public sealed class StormTests
             cluster.Until(() => cluster.Nodes.TrueForAll(static n => n.Get("last") == "1"), "all have the last write");
             Look();
             Assert.True(_acknowledged.Count > 20, $"only {_acknowledged.Count} writes got through");
+            (uint Hash, long Compacted) hash = cluster.Nodes[0].HashKv();
             foreach (Node node in cluster.Nodes)
             {
+                Assert.Equal(hash, node.HashKv());
                 Assert.Equal(cluster.Nodes[0].Revision, node.Revision);
-                Assert.Equal(node.Revision + 1, node.Watch?.Next ?? (node.Revision + 1));
+                Assert.True(node.Watch is null or { WasOvertaken: true } || node.Watch.Next == node.Revision + 1,
+                    "the watcher has seen everything");
                 Assert.All(_acknowledged, key => Assert.Equal(key, node.Get(key)));
                 Assert.Equal(cluster.Nodes[0].Get(Register), node.Get(Register));
                 for (int i = 0; i < _keys; i++)
@@ -143,6 +156,7 @@ public sealed class StormTests
 
             string key = $"k{_keys++}";
             _puts.Add((key, node.Put(key, key), node));
+            _ = node.Put(Deleted, key);
             if (_writing is null)
             {
                 _written++;
