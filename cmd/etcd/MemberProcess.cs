@@ -21,10 +21,12 @@ internal sealed class MemberProcess : IDisposable
     private readonly List<Listener> _peers = [];
     private readonly List<Listener> _clients = [];
     private readonly Late _clientPort = new();
+    private readonly ManualResetEventSlim _ends = new();
     private EtcdServer? _server;
     private ClientPort? _accepting;
     private HostThread? _core;
     private HostThread? _backend;
+    private HostThread? _log;
 
     private MemberProcess(LoopGroup loops, Action<Exception> onFailure)
     {
@@ -57,6 +59,7 @@ internal sealed class MemberProcess : IDisposable
     public void Serve(EtcdServer server, MemberConfig config)
     {
         _server = server;
+        server.Connect(NoPeers.Instance, NoPeerCalls.Instance, _ends.Set);
         ProcessMetrics.AddTo(server.Metrics.Registry);
         CollectorMetrics.AddTo(server.Metrics.Registry);
         _accepting = new ClientPort(new ClientServices(server, HttpAccess.Open), config.ToH2Options(), SystemClock.Instance);
@@ -73,6 +76,8 @@ internal sealed class MemberProcess : IDisposable
     {
         _core = Host("core", _server!.CoreActor);
         _backend = Host("backend", _server.BackendActor);
+        _log = Host("log", _server.LogActor);
+        _log.Start();
         _backend.Start();
         _core.Start();
     }
@@ -86,13 +91,30 @@ internal sealed class MemberProcess : IDisposable
         }
     }
 
-    /// <summary>Waits until the member has told its cluster of itself.</summary>
-    public void AwaitReady()
+    /// <summary>Set when the member has to stop because it was removed from its cluster; set by signals too.</summary>
+    public ManualResetEventSlim Ends => _ends;
+
+    /// <summary>Waits until the member has told its cluster of itself; false when it has to stop instead.</summary>
+    public bool AwaitReady()
     {
         while (!_server!.IsReady)
         {
-            Thread.Sleep(PollMillis);
+            if (_ends.Wait(PollMillis))
+            {
+                return false;
+            }
         }
+
+        return true;
+    }
+
+    /// <summary>Hands the leadership on. Null, or why that failed.</summary>
+    public string? HandOver()
+    {
+        using var handover = new Handover();
+        _server!.Hand(handover);
+        handover.Ended.Wait();
+        return handover.Error?.Text;
     }
 
     /// <summary>No new connections; calls in flight may end within <paramref name="graceMillis"/>.</summary>
@@ -123,6 +145,7 @@ internal sealed class MemberProcess : IDisposable
         _server!.BeginStop();
         bool ended = _core!.StopAndJoin(StopMillis);
         _loops.Dispose();
+        ended = _log!.StopAndJoin(StopMillis) && ended;
         ended = _backend!.StopAndJoin(StopMillis) && ended;
         if (ended)
         {
@@ -141,6 +164,7 @@ internal sealed class MemberProcess : IDisposable
         }
 
         _loops.Dispose();
+        _ends.Dispose();
     }
 
     private string? Bind(MemberConfig config, IReadOnlyList<string> urls, IConnectionAcceptor acceptor,
@@ -183,6 +207,15 @@ internal sealed class MemberProcess : IDisposable
         }
 
         return new HostThread(new ActorThread(name, poller!, SystemClock.Instance, actor), _onFailure);
+    }
+
+    private sealed class Handover : LeaderTransfer, IDisposable
+    {
+        public ManualResetEventSlim Ended { get; } = new();
+
+        public override void Run() => Ended.Set();
+
+        public void Dispose() => Ended.Dispose();
     }
 
     // The ports are bound before there is a member to serve.

@@ -98,10 +98,16 @@ internal sealed class MemberRun(
         StartLines.StatusChanged(log);
         StartLines.Serving(log, config, server!.MemberId);
         process.Run();
-        process.AwaitReady();
+        if (!process.AwaitReady())
+        {
+            StopMember(process);
+            log.Fatal(Main, "listener failed").WithError("server is stopping").Write();
+            return 1;
+        }
+
         process.ServeClients();
-        int number = Signals.AwaitStop(NotifyReady);
-        return Stop(process, server, number);
+        int number = Signals.AwaitStop(NotifyReady, process.Ends);
+        return number == 0 ? StopRemoved(process) : Stop(process, server, number);
     }
 
     private void NotifyReady()
@@ -117,21 +123,59 @@ internal sealed class MemberRun(
         log.Info("osutil/interrupt_unix.go", "received signal; shutting down")
             .With("signal", Signals.Name(number)).Write();
         StartLines.Closing(log, "closing etcd server", config);
+        bool alone = server.Members.Members.Count(static m => !m.IsLearner) == 1;
+        if (!alone)
+        {
+            HandOver(process, server);
+        }
+
         process.StopClients(_options.RequestTimeoutNanos / 1_000_000);
-        log.Info("etcdserver/server.go", "skipped leadership transfer for single voting member cluster")
-            .With("local-member-id", server.MemberId.ToString("x"))
-            .With("current-leader-member-id", server.Status.Leader.ToString("x")).Write();
+        if (alone)
+        {
+            log.Info("etcdserver/server.go", "skipped leadership transfer for single voting member cluster")
+                .With("local-member-id", server.MemberId.ToString("x"))
+                .With("current-leader-member-id", server.Status.Leader.ToString("x")).Write();
+        }
+
         StartLines.ClientsStopped(log, config);
         StartLines.PerPort(log, "embed/etcd.go", "stopping serving peer traffic", config.ListenPeerUrls);
+        StopMember(process);
+        StartLines.PerPort(log, "embed/etcd.go", "stopped serving peer traffic", config.ListenPeerUrls);
+        StartLines.Closing(log, "closed etcd server", config);
+        return Signals.EndBy(number);
+    }
+
+    // Clients are still served: what they ask meanwhile goes on to the next leader.
+    private void HandOver(MemberProcess process, EtcdServer server)
+    {
+        if (server.Status.Leader != server.MemberId)
+        {
+            log.Info("etcdserver/server.go", "skipped leadership transfer; local server is not leader")
+                .With("local-member-id", server.MemberId.ToString("x"))
+                .With("current-leader-member-id", server.Status.Leader.ToString("x")).Write();
+        }
+        else if (process.HandOver() is { } error)
+        {
+            log.Warn("etcdserver/server.go", "leadership transfer failed")
+                .With("local-member-id", server.MemberId.ToString("x")).WithError(error).Write();
+        }
+    }
+
+    // Said by the server itself: it was removed from its cluster.
+    private int StopRemoved(MemberProcess process)
+    {
+        process.StopClients(0);
+        StopMember(process);
+        return 0;
+    }
+
+    private void StopMember(MemberProcess process)
+    {
         if (!process.StopMember())
         {
             log.Error("etcdmain/etcd.go", "a thread of the member did not end in time; its files are left as they are")
                 .Write();
         }
-
-        StartLines.PerPort(log, "embed/etcd.go", "stopped serving peer traffic", config.ListenPeerUrls);
-        StartLines.Closing(log, "closed etcd server", config);
-        return Signals.EndBy(number);
     }
 
     private int Fail(string error)

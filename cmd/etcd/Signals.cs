@@ -23,10 +23,10 @@ internal static partial class Signals
         _ = signal(BrokenPipe, Ignore);
     }
 
-    /// <summary>Waits for SIGTERM or SIGINT and returns its number.</summary>
-    public static int AwaitStop(Action ready)
+    /// <summary>Waits for SIGTERM or SIGINT and returns its number, or 0 when <paramref name="came"/> was set otherwise.
+    /// </summary>
+    public static int AwaitStop(Action ready, ManualResetEventSlim came)
     {
-        using var came = new ManualResetEventSlim();
         int number = 0;
         void Take(PosixSignalContext context)
         {

@@ -25,7 +25,7 @@ internal static class StartLines
             .With("data-dir", config.DataDir)
             .With("wal-dir", options.WalDir).With("wal-dir-dedicated", options.WalDir)
             .With("member-dir", options.MemberDir)
-            .With("force-new-cluster", false)
+            .With("force-new-cluster", options.ForceNewCluster)
             .With("heartbeat-interval", Millis(options.TickMillis))
             .With("election-timeout", Millis(options.ElectionMillis))
             .With("initial-election-tick-advance", values["initial-election-tick-advance"].IsTrue)

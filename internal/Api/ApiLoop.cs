@@ -24,6 +24,7 @@ internal sealed class ApiLoop : Net.ILoopWork
         _reader = server.Readers.Register();
         Answer = new AnswerBuffer(KeptAnswer) { Limit = server.Options.MaxAnswerBytes };
         Watches = new WatchPump(server, this);
+        Guard = new StreamGuard(server, loop);
     }
 
     public Net.IoLoop Loop => _loop;
@@ -37,6 +38,9 @@ internal sealed class ApiLoop : Net.ILoopWork
 
     /// <summary>Watchers of the loop's streams.</summary>
     public WatchPump Watches { get; }
+
+    /// <summary>Streams of the loop that want a leader.</summary>
+    public StreamGuard Guard { get; }
 
     /// <summary>Begins reading the published view; <see cref="EndRead"/> before the handler returns. What the view holds
     /// is queued to the loop's synced watchers first, so that no read is ahead of them (spec api-v3 §3.6).</summary>

@@ -25,6 +25,11 @@ internal static class ApiServices
         Proposed(Kv, "Txn", new TxnRules(server));
         Proposed(Kv, "Compact", new CompactRules());
         grpc.Bind(Cluster, "MemberList", MethodShape.Unary, new MemberListMethod(loops));
+        grpc.Bind(Cluster, "MemberAdd", MethodShape.Unary, new MemberChangeMethod(loops, MemberAction.Add));
+        grpc.Bind(Cluster, "MemberRemove", MethodShape.Unary, new MemberChangeMethod(loops, MemberAction.Remove));
+        grpc.Bind(Cluster, "MemberUpdate", MethodShape.Unary, new MemberChangeMethod(loops, MemberAction.Update));
+        grpc.Bind(Cluster, "MemberPromote", MethodShape.Unary, new MemberChangeMethod(loops, MemberAction.Promote));
+        grpc.Bind(Maintenance, "MoveLeader", MethodShape.Unary, new MoveLeaderMethod(loops));
         Proposed(Maintenance, "Alarm", new AlarmRules(server));
         grpc.Bind(Maintenance, "Status", MethodShape.Unary, new StatusMethod(loops));
         grpc.Bind(Maintenance, "Hash", MethodShape.Unary, new HashMethod(loops));

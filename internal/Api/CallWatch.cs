@@ -12,6 +12,7 @@ internal sealed class CallWatch : ICallInterceptor
 {
     private const int Codes = 17;
 
+    private readonly ApiLoops _loops;
     private readonly EtcdServer _server;
     private readonly Counter _receivedBytes;
     private readonly Counter _sentBytes;
@@ -20,8 +21,10 @@ internal sealed class CallWatch : ICallInterceptor
     private long[] _sent = [];
     private long[] _handled = [];
 
-    public CallWatch(EtcdServer server)
+    public CallWatch(ApiLoops loops)
     {
+        EtcdServer server = loops.Server;
+        _loops = loops;
         _server = server;
         _receivedBytes = server.Metrics.Registry.Counter(
             "etcd_network_client_grpc_received_bytes_total",
@@ -50,8 +53,31 @@ internal sealed class CallWatch : ICallInterceptor
     public Status OnStart(Call call)
     {
         Interlocked.Increment(ref _started[call.Method.Index]);
-        return call.Metadata.RequiresLeader && _server.Status.Leader == 0 ? Status.From(EtcdError.NoLeader) : Status.Ok;
+        if (_server.IsLearner && !IsForLearners(call.Method))
+        {
+            return Status.From(EtcdError.NotSupportedForLearner);
+        }
+
+        if (!call.Metadata.RequiresLeader)
+        {
+            return Status.Ok;
+        }
+
+        if (_server.Status.Leader == 0)
+        {
+            return Status.From(EtcdError.NoLeader);
+        }
+
+        if (call.Method.Shape != MethodShape.Unary)
+        {
+            _loops.Of(call.Loop).Guard.Add(call);
+        }
+
+        return Status.Ok;
     }
+
+    // Of ranges the serializable ones only, which the method itself sees (spec cluster §3.8).
+    private static bool IsForLearners(GrpcMethod method) => method.Name is "Status" or "Range" or "Snapshot";
 
     public void OnReceived(Call call, int bytes)
     {

@@ -17,13 +17,14 @@ public sealed class ClientServices
 
     public ClientServices(EtcdServer server, HttpAccess access)
     {
-        var watch = new CallWatch(server);
+        var loops = new ApiLoops(server);
+        var watch = new CallWatch(loops);
         Grpc = new GrpcServer(new GrpcServerOptions
         {
             MaxReceiveBytes = server.Options.MaxRequestBytes + MessageOverhead,
             Interceptor = watch,
         });
-        ApiLoops loops = _loops = new ApiLoops(server);
+        _loops = loops;
         ApiServices.Bind(Grpc, loops);
         watch.Attach(Grpc.Methods);
         var mux = new HttpMux(loops, access);

@@ -29,7 +29,7 @@ internal sealed class RangeMethod(ApiLoops loops) : ApiMethod(loops)
             return;
         }
 
-        EtcdError? error = Check(request);
+        EtcdError? error = !request.Serializable && Server.IsLearner ? EtcdError.NotSupportedForLearner : Check(request);
         if (error is not null)
         {
             call.Finish(Status.From(error));

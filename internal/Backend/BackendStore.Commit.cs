@@ -42,6 +42,9 @@ public sealed partial class BackendStore
                 case OrderKind.Copy:
                     BeginCopy(order.Done!);
                     break;
+                case OrderKind.Adopt:
+                    Adopt((string)order.Subject!, order.Done!);
+                    break;
                 case OrderKind.EndCopy:
                     EndCopy((HotCopy)order.Subject!);
                     break;

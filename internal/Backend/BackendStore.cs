@@ -61,6 +61,7 @@ public sealed partial class BackendStore : Actor, IDisposable
     private long _ticket = 1;
     private long _committed;
     private BackendSnapshot? _unreadBefore;
+    private bool _adopting;
     private ulong _consistentIndex;
     private ulong _term;
     private byte[]? _confState;
@@ -87,12 +88,14 @@ public sealed partial class BackendStore : Actor, IDisposable
         Copy,
         EndCopy,
         CloseOld,
+        Adopt,
     }
 
     private readonly record struct Order(OrderKind Kind, object? Subject, Action<object?>? Done);
 
     private readonly record struct Report(
-        BatchBuffer? Batch, BackendSnapshot? Snapshot, Db? Replaced, Action<object?>? Done, object? Result);
+        BatchBuffer? Batch, BackendSnapshot? Snapshot, Db? Replaced, Action<object?>? Done, object? Result,
+        bool IsAdoption = false);
 
     public override string Name => "backend";
 
@@ -309,6 +312,12 @@ public sealed partial class BackendStore : Actor, IDisposable
 
     private void CloseBatch()
     {
+        if (_adopting)
+        {
+            // Nothing was added since, and what is known of indexes belongs to the old db.
+            return;
+        }
+
         BatchBuffer closed = _open;
         _open = _spare.TryPop(out BatchBuffer? spare) ? spare : NewBuffer();
         closed.ConsistentIndex = _consistentIndex;
@@ -335,7 +344,11 @@ public sealed partial class BackendStore : Actor, IDisposable
         Span<Report> reports = _reports.TakeAll();
         foreach (ref readonly Report report in reports)
         {
-            if (report.Snapshot is not null)
+            if (report.IsAdoption)
+            {
+                TakeAdopted(report);
+            }
+            else if (report.Snapshot is not null)
             {
                 Snapshot = report.Snapshot;
                 BatchExtent extent = default;

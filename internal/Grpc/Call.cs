@@ -144,10 +144,14 @@ public partial class Call : IStreamHandler, ILoopWork
     }
 
     /// <summary>The deadline passed.</summary>
-    internal void Expire()
+    internal void Expire() => Break(Status.DeadlineExceeded);
+
+    /// <summary>Ends the call with a status against its handler's will, which hears that it is cancelled. Loop thread.
+    /// </summary>
+    public void Break(in Status status)
     {
         Enter();
-        Fail(Status.DeadlineExceeded);
+        Fail(status);
         Exit();
     }
 

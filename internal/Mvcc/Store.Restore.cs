@@ -2,6 +2,7 @@
 // uses. Records are hostile: an error names the key's revision. It must never guess at a record it cannot read.
 using EtcdAot.Backend;
 using EtcdAot.Observe;
+using EtcdAot.Sys;
 using EtcdAot.Wire.Codecs;
 
 namespace EtcdAot.Mvcc;
@@ -51,6 +52,40 @@ public sealed unsafe partial class Store
         _changed = true;
         _ = Publish();
         return true;
+    }
+
+    /// <summary>Core thread: the backend has adopted another db (the leases are recovered before). Everything is built anew
+    /// from it and published; readers of the old state follow it until they have passed.</summary>
+    /// <param name="error">What is wrong with which record.</param>
+    public bool Replace(out string error)
+    {
+        // Closed by the publication that ends the restore: until then readers may still take the old view.
+        (NativeHeap heap, TreeIndex index, RevisionLog log) = (_heap, _index, _log);
+        _heap = new NativeHeap(_readers);
+        _index = new TreeIndex(_heap);
+        _log = new RevisionLog(_heap, 2);
+        _generation++;
+        _compactions.Clear();
+        _passing.Clear();
+        if (!Restore(out error))
+        {
+            return false;
+        }
+
+        _compactionDone = _compactions.Count == 0 ? _compacted : _compactionDone;
+        _old.Enqueue(new OldState(heap, index, log, _readers.Advance()));
+        return true;
+    }
+
+    private void FreeOld(long oldestActive)
+    {
+        while (_old.TryPeek(out OldState old) && old.Epoch < oldestActive)
+        {
+            _ = _old.Dequeue();
+            old.Index.Dispose();
+            old.Log.Dispose();
+            old.Heap.Dispose();
+        }
     }
 
     /// <summary>Room in the log for a record of the write under way.</summary>

@@ -62,7 +62,8 @@ public sealed unsafe partial class Store : IBatchSource, IDisposable
     private readonly ReaderRegistry _readers;
     private readonly StoreOptions _options;
     private readonly ILeaseLedger? _leases;
-    private readonly NativeHeap _heap;
+    private readonly Queue<OldState> _old = new();
+    private NativeHeap _heap;
     private readonly WriteTxn _txn;
     private readonly Queue<PassedSnapshot> _passing = new();
     private TreeIndex _index;
@@ -75,6 +76,9 @@ public sealed unsafe partial class Store : IBatchSource, IDisposable
     private long _handedRecord;
     private long _pendingBytes;
     private bool _changed;
+    private int _generation;
+
+    private readonly record struct OldState(NativeHeap Heap, TreeIndex Index, RevisionLog Log, long Epoch);
 
     private readonly record struct PassedSnapshot(BackendSnapshot Snapshot, long Epoch);
 
@@ -83,6 +87,7 @@ public sealed unsafe partial class Store : IBatchSource, IDisposable
         _backend = backend;
         _readers = readers;
         _options = options;
+        _generation = options.Generation;
         _leases = leases;
         _heap = new NativeHeap(readers);
         _index = new TreeIndex(_heap);
@@ -189,6 +194,7 @@ public sealed unsafe partial class Store : IBatchSource, IDisposable
     /// <summary>Frees all native memory; nobody reads any more.</summary>
     public void Dispose()
     {
+        FreeOld(long.MaxValue);
         _index.Dispose();
         _log.Dispose();
         _heap.Dispose();
@@ -200,12 +206,13 @@ public sealed unsafe partial class Store : IBatchSource, IDisposable
     private void Settle()
     {
         _heap.Reclaim(ReclaimBudget);
-        if (_passing.Count == 0)
+        if (_passing.Count + _old.Count == 0)
         {
             return;
         }
 
         long oldest = _readers.OldestActive();
+        FreeOld(oldest);
         while (_passing.TryPeek(out PassedSnapshot passed) && passed.Epoch < oldest)
         {
             _ = _passing.Dequeue();
@@ -216,6 +223,6 @@ public sealed unsafe partial class Store : IBatchSource, IDisposable
     private View NewView()
     {
         var source = new ReadSource(_index.Freeze(), _log.Window, _snapshot);
-        return new View(source, _revision, _compacted, _committed, _options.Generation);
+        return new View(source, _revision, _compacted, _committed, _generation);
     }
 }

@@ -49,6 +49,12 @@ public sealed class Log(IClock clock, ILogSink sink, LogLevel minimum = LogLevel
         return Begin(LogLevel.Info, caller, message, logger);
     }
 
+    /// <summary>The same of level warn.</summary>
+    public LogLine WarnOf(string logger, string caller, string message)
+    {
+        return Begin(LogLevel.Warn, caller, message, logger);
+    }
+
     public LogLine Warn(string caller, string message) => Line(LogLevel.Warn, caller, message);
 
     public LogLine Error(string caller, string message) => Line(LogLevel.Error, caller, message);

@@ -42,10 +42,62 @@ public interface IRaftEvents
     {
     }
 
+    /// <summary>An answer of another member to the campaign was counted.</summary>
+    void OnVotesCounted(bool preVote, int granted, int rejected)
+    {
+    }
+
+    /// <summary>Something worth a line; the node is as it was before.</summary>
+    /// <param name="what">What.</param>
+    /// <param name="node">The node, for its term, vote and log.</param>
+    /// <param name="message">The message that it is about; default when there is none.</param>
+    void OnHappening(RaftHappening what, RaftNode node, in RaftMessage message)
+    {
+    }
+
     /// <summary>The node leads.</summary>
     void OnLeader(ulong term)
     {
     }
+}
+
+/// <summary>What happens to a node beside changes of its role.</summary>
+public enum RaftHappening
+{
+    /// <summary>A message of a higher term makes it a follower.</summary>
+    HigherTerm,
+
+    /// <summary>It grants a vote or pre-vote.</summary>
+    VoteCast,
+
+    VoteRejected,
+
+    /// <summary>Asked for a vote while a leader is alive.</summary>
+    VoteIgnored,
+
+    /// <summary>It asks for a vote or pre-vote.</summary>
+    VoteRequested,
+
+    /// <summary>Leading, it has not heard of a quorum for an election timeout.</summary>
+    QuorumLost,
+
+    /// <summary>A read was asked for and there is no leader.</summary>
+    ReadWithoutLeader,
+
+    /// <summary>It hands the leadership to <see cref="RaftMessage.To"/>.</summary>
+    TransferStarts,
+
+    /// <summary>The successor is up to date and told to campaign.</summary>
+    SuccessorCalled,
+
+    /// <summary>It is the successor.</summary>
+    CalledToLead,
+
+    /// <summary>A snapshot takes the place of the log.</summary>
+    SnapshotStarts,
+
+    /// <summary>It has.</summary>
+    SnapshotRestored,
 }
 
 /// <summary>Nobody listens.</summary>

@@ -89,6 +89,7 @@ public sealed partial class RaftNode
         _vote = _config.Id;
         _config.Events.OnCandidate(_term);
         // The own vote is counted in OnAppended, when it is durable.
+        _config.Events.OnVote(preVote: false, _config.Id, _term);
         RequestVotes(MessageType.MsgVote, _term, forced ? ForcedCampaign.ToArray() : null);
     }
 
@@ -101,7 +102,7 @@ public sealed partial class RaftNode
                 continue;
             }
 
-            Send(new RaftMessage
+            var request = new RaftMessage
             {
                 Type = type,
                 To = progress.Id,
@@ -109,7 +110,9 @@ public sealed partial class RaftNode
                 Index = _log.LastIndex,
                 LogTerm = _log.LastTerm,
                 Context = context,
-            });
+            };
+            _config.Events.OnHappening(RaftHappening.VoteRequested, this, in request);
+            Send(request);
         }
     }
 
@@ -118,6 +121,7 @@ public sealed partial class RaftNode
         bool real = m.Type == MessageType.MsgVote;
         bool canVote = _vote == m.From || (_vote == 0 && _leader == 0) || (!real && m.Term > _term);
         bool granted = canVote && _log.IsUpToDate(m.LogTerm, m.Index);
+        _config.Events.OnHappening(granted ? RaftHappening.VoteCast : RaftHappening.VoteRejected, this, in m);
         if (granted && real)
         {
             _electionElapsed = 0;
@@ -152,9 +156,15 @@ public sealed partial class RaftNode
         if (!_granted.Contains(from) && !_rejected.Contains(from))
         {
             (granted ? _granted : _rejected).Add(from);
-            if (granted)
+            bool preVote = _role == RaftRole.PreCandidate;
+            if (granted && (preVote || from != _config.Id))
             {
-                _config.Events.OnVote(_role == RaftRole.PreCandidate, from, _term);
+                _config.Events.OnVote(preVote, from, _term);
+            }
+
+            if (from != _config.Id)
+            {
+                _config.Events.OnVotesCounted(preVote, _granted.Count, _rejected.Count);
             }
         }
 
@@ -191,9 +201,15 @@ public sealed partial class RaftNode
         _rejected.Clear();
     }
 
-    private StepResult HandleTimeoutNow()
+    private StepResult HandleTimeoutNow(in RaftMessage m)
     {
         // Candidates are on their way already.
-        return _role == RaftRole.Follower && Campaign(forced: true) ? StepResult.Ok : StepResult.Ignored;
+        if (_role != RaftRole.Follower)
+        {
+            return StepResult.Ignored;
+        }
+
+        _config.Events.OnHappening(RaftHappening.CalledToLead, this, in m);
+        return Campaign(forced: true) ? StepResult.Ok : StepResult.Ignored;
     }
 }

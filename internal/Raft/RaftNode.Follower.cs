@@ -144,12 +144,12 @@ public sealed partial class RaftNode
             return StepResult.Malformed;
         }
 
-        SendAppendResponse(m.From, Restore(snapshot) ? _log.LastIndex : _log.Committed);
+        SendAppendResponse(m.From, Restore(in m, snapshot) ? _log.LastIndex : _log.Committed);
         return StepResult.Ok;
     }
 
     // False when the snapshot is of no use here.
-    private bool Restore(RaftSnapshot snapshot)
+    private bool Restore(in RaftMessage m, RaftSnapshot snapshot)
     {
         if (snapshot.Index <= _log.Committed)
         {
@@ -167,12 +167,14 @@ public sealed partial class RaftNode
             return false;
         }
 
+        _config.Events.OnHappening(RaftHappening.SnapshotStarts, this, in m);
         snapshot.Data.AddReference();
         _pendingSnapshot?.Data.Release();
         _pendingSnapshot = snapshot;
         _snapshotStage = SnapshotStage.Received;
         _log.Reset(snapshot.Index, snapshot.Term);
         SetMembers(snapshot.Members);
+        _config.Events.OnHappening(RaftHappening.SnapshotRestored, this, in m);
         return true;
     }
 }

@@ -70,6 +70,7 @@ public sealed partial class RaftNode
             _transferee = 0;
             if (_config.CheckQuorum && !CheckQuorumActive())
             {
+                _config.Events.OnHappening(RaftHappening.QuorumLost, this, default);
                 BecomeFollower(_term, 0);
                 return;
             }

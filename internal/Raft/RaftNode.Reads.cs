@@ -26,6 +26,7 @@ public sealed partial class RaftNode
 
         if (_leader == 0)
         {
+            _config.Events.OnHappening(RaftHappening.ReadWithoutLeader, this, default);
             return ProposeResult.NoLeader;
         }
 

@@ -167,7 +167,7 @@ public sealed partial class RaftNode
     private (ulong First, int Count) TakeCommitted()
     {
         ulong last = Math.Min(_log.Committed, _log.Durable);
-        if (last <= _log.HandedOut || (_pendingSnapshot is not null && _snapshotStage != SnapshotStage.HandedToApplier))
+        if (last <= _log.HandedOut || _pendingSnapshot is not null)
         {
             return default;
         }

@@ -30,11 +30,13 @@ public sealed partial class RaftNode
         {
             if (IsVoteRequest(m.Type) && !IsForced(in m) && HoldsLease)
             {
+                _config.Events.OnHappening(RaftHappening.VoteIgnored, this, in m);
                 return StepResult.Ignored;
             }
 
             if (m.Type != MessageType.MsgPreVote && !(m.Type == MessageType.MsgPreVoteResp && !m.Reject))
             {
+                _config.Events.OnHappening(RaftHappening.HigherTerm, this, in m);
                 BecomeFollower(m.Term, IsFromLeader(m.Type) ? m.From : 0);
             }
         }
@@ -48,6 +50,9 @@ public sealed partial class RaftNode
 
     // A leader is known and was heard of within the shortest election timeout; a leader holds its own.
     private bool HoldsLease => _config.CheckQuorum && _leader != 0 && _electionElapsed < _config.ElectionTicks;
+
+    /// <summary>Ticks for which votes are still refused because a leader is alive.</summary>
+    public int LeaseTicksLeft => Math.Max(0, _config.ElectionTicks - _electionElapsed);
 
     private StepResult Dispatch(in RaftMessage m)
     {
@@ -76,7 +81,7 @@ public sealed partial class RaftNode
             case MessageType.MsgTransferLeader:
                 return TransferLeader(m.From) ? StepResult.Ok : StepResult.Ignored;
             case MessageType.MsgTimeoutNow:
-                return HandleTimeoutNow();
+                return HandleTimeoutNow(in m);
             default:
                 return StepResult.Ignored;
         }

@@ -34,8 +34,11 @@ public sealed partial class RaftNode
 
         _electionElapsed = 0;
         _transferee = target;
+        var about = new RaftMessage { To = target };
+        _config.Events.OnHappening(RaftHappening.TransferStarts, this, in about);
         if (progress.Match == _log.LastIndex)
         {
+            _config.Events.OnHappening(RaftHappening.SuccessorCalled, this, in about);
             SendTimeoutNow(target);
         }
         else

@@ -110,6 +110,17 @@ public sealed partial class RaftNode
         }
     }
 
+    /// <summary>Lets a follower that has just started count as if it had waited so many ticks; less than an election
+    /// timeout, so that a leader has its chance to be heard.</summary>
+    public void AdvanceElection(int ticks)
+    {
+        Invariant.Check(ticks < _config.ElectionTicks, "the advance of a start does not begin an election");
+        if (_role == RaftRole.Follower)
+        {
+            _electionElapsed = Math.Max(_electionElapsed, ticks);
+        }
+    }
+
     /// <summary>Offers an entry. On Ok, Forwarded and ConfChangePending the node took over the caller's count of
     /// <paramref name="data"/>, else the caller keeps it.</summary>
     public ProposeResult Propose(SlabSlice data, EntryKind kind = EntryKind.Normal)

@@ -21,6 +21,7 @@ internal sealed partial class Applier
     private readonly MembershipKeeper _membership;
     private readonly Alarms _alarms;
     private readonly Publisher _publisher;
+    private readonly VersionMonitor _versions;
     private readonly Snapshotter _snapshotter;
     private readonly Quota _quota;
     private readonly TxnApplier _txn;
@@ -44,6 +45,7 @@ internal sealed partial class Applier
         _membership = parts.Membership;
         _alarms = parts.Alarms;
         _publisher = parts.Publisher;
+        _versions = new VersionMonitor(parts);
         _snapshotter = parts.Snapshotter;
         _quota = Quota.FromFlag(parts.Options.QuotaBackendBytes);
         _requestTimeoutNanos = parts.Options.RequestTimeoutNanos;
@@ -64,7 +66,7 @@ internal sealed partial class Applier
         ReadOnlySpan<byte> data = entry.Data.Span;
         if (entry.Kind == EntryKind.ConfChange)
         {
-            _membership.ApplyConfChange(data, toBackend, loop.Raft);
+            ApplyConfChange(data, toBackend, pending, loop);
         }
         else if (V2Request.IsV2(data))
         {
@@ -83,6 +85,7 @@ internal sealed partial class Applier
             _backend.SetConsistentIndex(entry.Index, entry.Term);
         }
 
+        // A received snapshot has reconciled them already.
         if (!_reconciled && entry.Index >= _heldAtStart)
         {
             _reconciled = true;
@@ -92,6 +95,15 @@ internal sealed partial class Applier
 
     /// <summary>Leadership changed: leases follow it.</summary>
     public void OnRole(bool leads) => _leases.OnRole(leads);
+
+    /// <summary>Another leader, or none: what was on its way to the old one may be lost.</summary>
+    public void OnLeaderChanged() => _publisher.OnLeaderChanged();
+
+    /// <summary>The log has saved a snapshot of its own state.</summary>
+    public void OnSnapshotSaved(LogSnapshot snapshot, RaftLoop loop)
+    {
+        _snapshotter.OnSaved(snapshot, loop.Raft, loop.HoldsLog);
+    }
 
     /// <summary>Revision of what is applied.</summary>
     public long Revision => _store.Revision;
@@ -114,10 +126,10 @@ internal sealed partial class Applier
     public long Background(long now, RaftLoop loop)
     {
         RaftNode raft = loop.Raft;
-        bool leads = raft.Role == RaftRole.Leader;
-        bool current = leads && raft.Log.Matches(raft.Applied, raft.Term);
-        _publisher.Step(loop, leads, current);
-        long due = _leases.Step(current, loop, this);
+        bool sure = loop.LeadsForSure;
+        long due = _publisher.Step(loop, now);
+        due = Math.Min(due, _versions.Step(loop, sure, now));
+        due = Math.Min(due, _leases.Step(sure, loop, this));
         due = Math.Min(due, _snapshotter.Step(now, raft));
         due = Math.Min(due, _store.Step(now));
         due = Math.Min(due, _backend.Poll(now));
@@ -126,6 +138,9 @@ internal sealed partial class Applier
         Publish();
         return due;
     }
+
+    /// <summary>While another db takes the place of the old one: only hears of it.</summary>
+    public long Wait(long now) => _backend.Poll(now);
 
     /// <summary>Makes everything applied so far visible.</summary>
     public void Publish() => _store.Publish();
@@ -168,6 +183,37 @@ internal sealed partial class Applier
         {
             loop.OnRequestApplied(proposal, error);
         }
+    }
+
+    private void ApplyConfChange(ReadOnlySpan<byte> data, bool toBackend, PendingRequests pending, RaftLoop loop)
+    {
+        ConfChangeOutcome outcome = _membership.ApplyConfChange(data, toBackend, loop.Raft);
+        if (outcome.Change is { } change)
+        {
+            loop.OnMemberChanged(change);
+            _versions.OnMembersChanged();
+        }
+
+        if (pending.Take(outcome.RequestId) is not { } proposal)
+        {
+            return;
+        }
+
+        if (outcome.Change is { } applied)
+        {
+            _log.Info("etcdserver/server.go", "applied a configuration change through raft")
+                .With("local-member-id", _memberId.ToString("x"))
+                .With("raft-conf-change", applied.Type.ToString())
+                .With("raft-conf-change-node-id", applied.NodeId.ToString("x")).Write();
+        }
+
+        proposal.Revision = _store.Revision;
+        if (proposal is MemberRequest request)
+        {
+            request.Result = _membership.Current;
+        }
+
+        loop.OnRequestApplied(proposal, MembershipKeeper.ErrorOf(outcome.Error));
     }
 
     private void AnswerFinishedCompactions(RaftLoop loop)

@@ -18,6 +18,19 @@ internal sealed class Completions
 
     public void Add(LeaseQuestion question) => _done.Add((question.Loop!, question));
 
+    /// <summary>Without a loop it is run at once.</summary>
+    public void Add(CoreRequest request)
+    {
+        if (request.Loop is { } loop)
+        {
+            _done.Add((loop, request));
+        }
+        else
+        {
+            request.Run();
+        }
+    }
+
     /// <summary>Tells a listener before what is completed: its loop queues events ahead of the answers. The loop is
     /// woken with the next <see cref="Release"/>.</summary>
     public void Tell(ViewListener listener)

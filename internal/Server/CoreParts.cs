@@ -4,6 +4,7 @@ using EtcdAot.Mvcc;
 using EtcdAot.Observe;
 using EtcdAot.Raft;
 using EtcdAot.Sys;
+using EtcdAot.Wal;
 
 namespace EtcdAot.Server;
 
@@ -14,11 +15,17 @@ internal sealed record CoreParts
 
     public required ulong MemberId { get; init; }
 
+    public required ulong ClusterId { get; init; }
+
+    public required SnapFiles Snaps { get; init; }
+
     public required RaftNode Raft { get; init; }
 
     public required RaftLines RaftLines { get; init; }
 
     public required LogWriter LogWriter { get; init; }
+
+    public required PeerSet Peers { get; init; }
 
     public required Store Store { get; init; }
 

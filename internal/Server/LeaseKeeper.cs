@@ -23,7 +23,8 @@ internal sealed class LeaseKeeper : ILeaseLedger, IDisposable
     /// <summary>Gap between hand-outs of revocations while more have expired than may be on their way at once.</summary>
     private const long RevokePauseNanos = 1_000_000;
 
-    private readonly Lessor _lessor;
+    private readonly BackendStore _backend;
+    private readonly LessorOptions _lessorOptions;
     private readonly IClock _clock;
     private readonly long _electionNanos;
     private readonly long _timeoutNanos;
@@ -31,6 +32,9 @@ internal sealed class LeaseKeeper : ILeaseLedger, IDisposable
     private readonly Queue<long> _expired = new();
     private readonly HashSet<long> _revoking = [];
     private readonly List<LeaseQuestion> _asked = [];
+    private LeaseForwarding? _forwarding;
+    private Lessor _lessor;
+    private bool _leads;
     private long _notBefore;
 
     /// <param name="options">Ticks and timeouts.</param>
@@ -40,11 +44,13 @@ internal sealed class LeaseKeeper : ILeaseLedger, IDisposable
     /// <param name="hashSeed">Random.</param>
     public LeaseKeeper(ServerOptions options, IClock clock, BackendStore backend, ulong hashSeed)
     {
-        _lessor = new Lessor(backend, new LessorOptions
+        _backend = backend;
+        _lessorOptions = new LessorOptions
         {
             MinTtl = Lessor.MinTtlOf(options.TickMillis, options.ElectionTicks),
             HashSeed = hashSeed,
-        });
+        };
+        _lessor = new Lessor(backend, _lessorOptions);
         _clock = clock;
         _electionNanos = options.ElectionMillis * 1_000_000L;
         _timeoutNanos = options.RequestTimeoutNanos;
@@ -61,6 +67,19 @@ internal sealed class LeaseKeeper : ILeaseLedger, IDisposable
 
     /// <summary>Reads the bucket at start, before the store is restored.</summary>
     public bool TryRestore(out string problem) => _lessor.Restore(out problem);
+
+    /// <summary>Another db has taken the place of the old one: what it holds are the leases now.</summary>
+    public bool TryReplace(out string problem)
+    {
+        _lessor.Dispose();
+        _lessor = new Lessor(_backend, _lessorOptions);
+        _expired.Clear();
+        _revoking.Clear();
+        return _lessor.Restore(out problem);
+    }
+
+    /// <summary>The way to a leader elsewhere; before the core runs.</summary>
+    public void ForwardBy(LeaseForwarding forwarding) => _forwarding = forwarding;
 
     /// <summary>Takes a question; it is answered in this step of the core, or a later one.</summary>
     public void Ask(LeaseQuestion question) => _asked.Add(question);
@@ -84,13 +103,14 @@ internal sealed class LeaseKeeper : ILeaseLedger, IDisposable
     public long Step(bool leads, RaftLoop loop, Applier applier)
     {
         long now = _clock.MonotonicNanos;
+        _leads = leads;
         if (leads && !_lessor.IsPrimary)
         {
             _lessor.Promote(now, _electionNanos);
         }
 
         long due = Answer(loop, now);
-        return _lessor.IsPrimary ? Math.Min(due, Expire(loop, applier, now)) : due;
+        return leads ? Math.Min(due, Expire(loop, applier, now)) : due;
     }
 
     /// <summary>Whoever waits hears that the member stops.</summary>
@@ -103,6 +123,7 @@ internal sealed class LeaseKeeper : ILeaseLedger, IDisposable
         }
 
         _asked.Clear();
+        _forwarding?.Stop(loop);
     }
 
     /// <summary>Applies LeaseGrantRequest {1 TTL, 2 ID}.</summary>
@@ -217,11 +238,11 @@ internal sealed class LeaseKeeper : ILeaseLedger, IDisposable
         for (int i = 0; i < _asked.Count; i++)
         {
             LeaseQuestion question = _asked[i];
-            if (TryAnswer(question, caughtUp, now, out long limit))
+            if (TryAnswer(question, caughtUp, now, loop.Raft.Leader, out long limit))
             {
                 loop.OnAnswered(question);
             }
-            else
+            else if (!question.NeedsPrimary || _lessor.IsPrimary || _forwarding?.TryForward(question, loop) != true)
             {
                 due = Math.Min(due, limit);
                 _asked[kept++] = question;
@@ -233,10 +254,10 @@ internal sealed class LeaseKeeper : ILeaseLedger, IDisposable
     }
 
     // A renewal that waits for a revocation has no limit, as in the original.
-    private bool TryAnswer(LeaseQuestion question, bool caughtUp, long now, out long limit)
+    private bool TryAnswer(LeaseQuestion question, bool caughtUp, long now, ulong leader, out long limit)
     {
         limit = long.MaxValue;
-        if (!question.NeedsPrimary || (_lessor.IsPrimary && caughtUp))
+        if (!question.NeedsPrimary || (_lessor.IsPrimary && caughtUp && _leads))
         {
             return question.TryAnswer(_lessor, now);
         }
@@ -248,7 +269,7 @@ internal sealed class LeaseKeeper : ILeaseLedger, IDisposable
             return false;
         }
 
-        question.Error = _lessor.IsPrimary ? EtcdError.TimeoutApply : EtcdError.NoLeader;
+        question.Error = _lessor.IsPrimary ? EtcdError.TimeoutApply : leader == 0 ? EtcdError.NoLeader : EtcdError.Timeout;
         return true;
     }
 

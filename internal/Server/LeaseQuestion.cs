@@ -36,6 +36,17 @@ public abstract class LeaseQuestion(ILoopWork owner) : ICoreWork, ILoopWork
 
     /// <summary>Answers on the core thread. False: not yet.</summary>
     internal abstract bool TryAnswer(Lessor lessor, long nowNanos);
+
+    /// <summary>Asks another member, as far as one call goes.</summary>
+    internal virtual void Forward(IPeerCalls calls, IReadOnlyList<string> leaderUrls, Action<LeaseCallAnswer> done)
+    {
+        Observe.Invariant.Fail("only what needs the primary is asked of another member");
+    }
+
+    /// <summary>Takes the answer of that call; it did not fail.</summary>
+    internal virtual void TakeForwarded(in LeaseCallAnswer answer)
+    {
+    }
 }
 
 /// <summary>Renews leases in order, as far as it goes: behind one that waits to be revoked nothing is renewed.</summary>
@@ -92,6 +103,17 @@ public sealed class LeaseRenewals(ILoopWork owner) : LeaseQuestion(owner)
 
         return _ttls.Count > 0;
     }
+
+    // The stream sends the rest again.
+    internal override void Forward(IPeerCalls calls, IReadOnlyList<string> leaderUrls, Action<LeaseCallAnswer> done)
+    {
+        calls.RenewLease(leaderUrls, _ids[_ttls.Count], done);
+    }
+
+    internal override void TakeForwarded(in LeaseCallAnswer answer)
+    {
+        _ttls.Add(answer.Outcome == PeerCallOutcome.NotFound ? 0 : answer.Ttl);
+    }
 }
 
 /// <summary>How long a lease has to live, and its keys.</summary>
@@ -121,6 +143,19 @@ public sealed class LeaseTimeToLive(ILoopWork owner) : LeaseQuestion(owner)
         GrantedTtl = granted;
         Keys = (WantsKeys ? lessor.KeysOf(Id) : null) ?? [];
         return true;
+    }
+
+    internal override void Forward(IPeerCalls calls, IReadOnlyList<string> leaderUrls, Action<LeaseCallAnswer> done)
+    {
+        calls.AskLease(leaderUrls, Id, WantsKeys, done);
+    }
+
+    internal override void TakeForwarded(in LeaseCallAnswer answer)
+    {
+        bool found = answer.Outcome != PeerCallOutcome.NotFound;
+        Ttl = found ? answer.Ttl : -1;
+        GrantedTtl = found ? answer.GrantedTtl : 0;
+        Keys = found ? answer.Keys : [];
     }
 }
 

@@ -7,7 +7,6 @@ using EtcdAot.Mvcc;
 using EtcdAot.Observe;
 using EtcdAot.Raft;
 using EtcdAot.Sys;
-using EtcdAot.V2;
 using EtcdAot.Wal;
 using EtcdAot.Wire;
 
@@ -21,7 +20,11 @@ namespace EtcdAot.Server;
 /// <param name="Log">Its log.</param>
 /// <param name="Pause">Lets so many nanoseconds pass; only before the member runs.</param>
 public sealed record MemberSeams(
-    IDisk Disk, IClock Clock, IRandomness Randomness, IFatalExit Exit, Log Log, Action<long> Pause);
+    IDisk Disk, IClock Clock, IRandomness Randomness, IFatalExit Exit, Log Log, Action<long> Pause)
+{
+    /// <summary>Members that already run, for a first start.</summary>
+    public IClusterSource Cluster { get; init; } = NoClusterSource.Instance;
+}
 
 /// <summary>Starts members.</summary>
 public sealed class MemberStart
@@ -48,7 +51,7 @@ public sealed class MemberStart
         return has;
     }
 
-    /// <summary>Opens everything; afterwards the two actors are given threads.</summary>
+    /// <summary>Opens everything; afterwards the actors are given threads.</summary>
     /// <param name="server">The member, when the result is null.</param>
     public StartFailure? Open(out EtcdServer? server)
     {
@@ -109,7 +112,7 @@ public sealed class MemberStart
     private StartFailure? OpenLog(DataDirectory directory, bool haveWal, BackendStore backend, out RecoveredLog? log)
     {
         log = null;
-        var recovery = new LogRecovery(_options, _seams.Disk, _seams.Clock, _snaps, _log);
+        var recovery = new LogRecovery(_options, _seams.Disk, _seams.Clock, _snaps, _seams.Cluster, _log);
         if (haveWal)
         {
             if (directory.ProbeWal(_options.EffectiveWalDir) is { } e)
@@ -117,17 +120,21 @@ public sealed class MemberStart
                 return new StartFailure("discovery failed", e);
             }
 
-            // A first start that died behind the log's creation left its header only; the original never comes up on
-            // that, we begin again (spec storage §10a.2).
+            // A founder that died behind its log's creation left the header only; the original never comes up on that, we
+            // begin again (spec storage §10a.2). A joiner's log begins with no more than that: it goes on.
             StartFailure? failure = recovery.Recover(backend, out log);
-            bool begun = failure is null && log!.HoldsNothing && !backend.Snapshot.Cursor(BackendBucket.Members).First();
-            if (!begun)
+            if (failure is not null)
             {
                 return failure;
             }
 
-            Probe.Hit("a log that holds its head only is founded anew");
-            return recovery.FoundIn(log!, out log);
+            if (_options.NewCluster && log!.HoldsNothing && !backend.Snapshot.Cursor(BackendBucket.Members).First())
+            {
+                Probe.Hit("a log that holds its head only is founded anew");
+                return recovery.FoundIn(log, out log);
+            }
+
+            return _options.ForceNewCluster ? Force(backend, _log, ref log!) : null;
         }
 
         string? parent = Path.GetDirectoryName(_options.EffectiveWalDir);
@@ -135,6 +142,12 @@ public sealed class MemberStart
         return made.Failed
             ? new StartFailure("failed to create WAL", $"mkdir {parent}: {made}", IsPanic: true)
             : recovery.Found(out log);
+    }
+
+    private static StartFailure? Force(BackendStore backend, Log lines, ref RecoveredLog log)
+    {
+        WalError e = ForcedCluster.Force(log, backend.ConsistentIndex, lines, out log);
+        return e.Failed ? new StartFailure("failed to save Raft hard state and entries", e.Text) : null;
     }
 
     // Another process on the same db makes this one wait, as the original does (spec storage §1.4).
@@ -246,12 +259,12 @@ public sealed class MemberStart
         server = null;
         var ids = new RequestIds(log.MemberId, _seams.Clock.WallUnixNanos / 1_000_000);
         var membership = new Membership(log.ClusterId);
-        if (RecoverMembership(log.Tree, membership) is { } unreadable)
+        if (MembershipKeeper.Recover(log.Tree, membership) is { } unreadable)
         {
             return new StartFailure("failed to recover from snapshot", unreadable, IsPanic: true);
         }
 
-        var keeper = new MembershipKeeper(membership, log.Tree, backend, log.MemberId, _log);
+        var keeper = new MembershipKeeper(membership, log.Tree, backend, log.MemberId, _fatal, _log);
         var readers = new ReaderRegistry();
         var alarms = new Alarms();
         var leases = new LeaseKeeper(_options, _seams.Clock, backend, _seams.Randomness.NextUInt64());
@@ -272,63 +285,52 @@ public sealed class MemberStart
         report.WriteStarting();
         if (!log.Restarted)
         {
-            raftLines.WriteFounded(new ConfiguredMembers([log.MemberId], []));
+            raftLines.WriteFounded([.. log.Founders.Select(static m => m.Id)]);
         }
 
         RaftNode raft = StartRaft(log, raftLines);
         report.WriteMembers(membership);
-        report.WriteRestored(
-            store, backend.ConsistentIndex, membership.Version, !log.Restarted || membership.Members.Count == 1);
+        report.WriteRestored(store, backend.ConsistentIndex, membership.Version,
+            knowsItself: Math.Max(log.Founders.Count, membership.Members.Count) == 1);
         var metrics = new ServerMetrics();
         backend.Timings = new BackendTimings(_seams.Clock, metrics.BackendCommit, metrics.Defragment);
+        var files = new LogFiles(log.Wal, _snaps, Purgers(), _fatal, metrics.WalFsync, _log);
+        var writer = new LogWriter(files);
         var parts = new CoreParts
         {
             Options = _options,
             MemberId = log.MemberId,
+            ClusterId = log.ClusterId,
+            Snaps = _snaps,
             Raft = raft,
             RaftLines = raftLines,
-            LogWriter = new LogWriter(log.Wal, _fatal, metrics.WalFsync),
+            LogWriter = writer,
+            Peers = new PeerSet(log.MemberId),
             Store = store,
             Backend = backend,
             Leases = leases,
             Membership = keeper,
             Alarms = alarms,
             Publisher = new Publisher(_options, log.MemberId, log.ClusterId, keeper, ids, _log),
-            Snapshotter = new Snapshotter(_options, log.MemberId, backend, keeper, log.Wal, _snaps, Purgers(),
-                log.Snapshot?.Index ?? 0, _fatal, _log),
+            Snapshotter = new Snapshotter(
+                _options, log.MemberId, backend, keeper, writer, log.Snapshot?.Index ?? 0, _log),
             Ids = ids,
             Metrics = metrics,
             Clock = _seams.Clock,
             Fatal = _fatal,
             Log = _log,
         };
+        leases.ForwardBy(new LeaseForwarding(keeper, log.MemberId));
         var core = new RaftLoop(parts);
         backend.OnReport(core.Kick);
-        server = new EtcdServer(core, parts, log.ClusterId, readers, new MemberClosing(backend, log.Wal, store, leases, _log));
+        writer.OnReport(core.Kick);
+        server = new EtcdServer(core, parts, log.ClusterId, readers,
+            new MemberClosing(backend, writer, log.Wal, store, leases, _log))
+        {
+            KnownPeers = log.Founders.Count > 0 ? log.Founders : [.. membership.Members],
+            KnownRemotes = log.Remotes,
+        };
         metrics.Attach(server, core);
-        return null;
-    }
-
-    private static string? RecoverMembership(V2Tree tree, Membership membership)
-    {
-        if (!tree.TryReadMembers(out List<V2Member> found, out string problem))
-        {
-            return problem;
-        }
-
-        var members = new List<Member>();
-        foreach (V2Member v2 in found)
-        {
-            if (!MemberJson.TryRead(v2.RaftAttributes, new Member(v2.Id, []), out Member member, out _)
-                || (v2.Attributes.Length > 0 && !MemberJson.TryRead(v2.Attributes, member, out member, out _)))
-            {
-                return $"v2 store: unreadable attributes of member {v2.Id:x}";
-            }
-
-            members.Add(member);
-        }
-
-        membership.Recover(members, tree.ReadRemoved(), tree.Version);
         return null;
     }
 
@@ -369,11 +371,12 @@ public sealed class MemberStart
 
 /// <summary>The orderly end of a member's files.</summary>
 internal sealed class MemberClosing(
-    BackendStore backend, WriteAheadLog wal, Store store, LeaseKeeper leases, Log log)
+    BackendStore backend, LogWriter writer, WriteAheadLog wal, Store store, LeaseKeeper leases, Log log)
 {
-    /// <summary>After both actors' threads have stopped.</summary>
+    /// <summary>After all actors' threads have stopped.</summary>
     public void Close()
     {
+        _ = writer.Step(0);
         WalError e = wal.Close();
         if (e.Failed)
         {

@@ -22,10 +22,13 @@ internal sealed class MembershipKeeper
     private readonly BackendStore _backend;
     private readonly MemberBuckets _buckets;
     private readonly Log _log;
+    private readonly FatalEnd _fatal;
     private readonly ulong _self;
     private volatile MemberList _published;
+    private volatile bool _selfIsLearner;
 
-    public MembershipKeeper(Membership membership, V2Tree tree, BackendStore backend, ulong self, Log log)
+    public MembershipKeeper(
+        Membership membership, V2Tree tree, BackendStore backend, ulong self, FatalEnd fatal, Log log)
     {
         _membership = membership;
         Tree = tree;
@@ -33,20 +36,63 @@ internal sealed class MembershipKeeper
         _buckets = new MemberBuckets(backend);
         _self = self;
         _log = log;
-        _published = new MemberList([.. membership.Members], membership.Version);
+        _fatal = fatal;
+        _selfIsLearner = membership.Find(self)?.IsLearner == true;
+        _published = Listed();
     }
 
     /// <summary>The v2 tree; core thread.</summary>
-    public V2Tree Tree { get; }
+    public V2Tree Tree { get; private set; }
 
     /// <summary>Told when this member's attributes are applied.</summary>
     public Action? OnSelfPublished { get; set; }
 
+    /// <summary>True while this member is in the membership without a vote; any thread.</summary>
+    public bool SelfIsLearner => _selfIsLearner;
+
     /// <summary>What is applied; any thread.</summary>
     public MemberList Current => _published;
 
+    /// <summary>Fills a membership from a v2 tree. Null, or what cannot be read.</summary>
+    public static string? Recover(V2Tree tree, Membership membership)
+    {
+        if (!tree.TryReadMembers(out List<V2Member> found, out string problem))
+        {
+            return problem;
+        }
+
+        var members = new List<Member>();
+        foreach (V2Member v2 in found)
+        {
+            if (!MemberJson.TryRead(v2.RaftAttributes, new Member(v2.Id, []), out Member member, out _)
+                || (v2.Attributes.Length > 0 && !MemberJson.TryRead(v2.Attributes, member, out member, out _)))
+            {
+                return $"v2 store: unreadable attributes of member {v2.Id:x}";
+            }
+
+            members.Add(member);
+        }
+
+        membership.Recover(members, tree.ReadRemoved(), tree.Version);
+        return null;
+    }
+
+    /// <summary>A snapshot brought another tree. Null, or what cannot be read.</summary>
+    public string? Replace(V2Tree tree)
+    {
+        CheckVersion(tree.Version);
+        string? problem = Recover(tree, _membership);
+        if (problem is null)
+        {
+            Tree = tree;
+            Publish();
+        }
+
+        return problem;
+    }
+
     /// <summary>Applies a conf change: to raft always, to tree and buckets when it is valid.</summary>
-    public void ApplyConfChange(ReadOnlySpan<byte> data, bool toBackend, RaftNode raft)
+    public ConfChangeOutcome ApplyConfChange(ReadOnlySpan<byte> data, bool toBackend, RaftNode raft)
     {
         bool read = ConfChangeView.TryParse(data, out ConfChangeView view);
         Invariant.Check(read, "a committed conf change can be read");
@@ -57,7 +103,7 @@ internal sealed class MembershipKeeper
 
             // A refused change still has to free raft's place for the next one: node 0 is a change of nothing.
             raft.ApplyConfChange(view.Type, 0);
-            return;
+            return new ConfChangeOutcome(view.Id, error, null);
         }
 
         ConfiguredMembers members = raft.ApplyConfChange(view.Type, view.NodeId);
@@ -69,7 +115,7 @@ internal sealed class MembershipKeeper
             _backend.SetConfState(ConfStateJson(members));
         }
 
-        LogChange(change!);
+        LogChange(change!, before);
         if (toBackend)
         {
             _log.Info("etcdserver/server.go",
@@ -77,7 +123,19 @@ internal sealed class MembershipKeeper
         }
 
         Publish();
+        return new ConfChangeOutcome(view.Id, MembershipError.None, change);
     }
+
+    /// <summary>What the proposer of a refused change hears; null for none.</summary>
+    public static EtcdError? ErrorOf(MembershipError error) => error switch
+    {
+        MembershipError.None => null,
+        MembershipError.IdExists => EtcdError.MemberExists,
+        MembershipError.PeerUrlExists => EtcdError.PeerUrlExists,
+        MembershipError.TooManyLearners => EtcdError.TooManyLearners,
+        MembershipError.NotLearner => EtcdError.MemberNotLearner,
+        _ => EtcdError.MemberNotFound,
+    };
 
     /// <summary>Applies a v2 request; what touches user keys was refused at start and cannot be proposed here.</summary>
     public void ApplyV2(ReadOnlySpan<byte> data, bool toBackend)
@@ -166,7 +224,7 @@ internal sealed class MembershipKeeper
 
         Tree.SetAttributes(id, json);
         _membership.SetAttributes(id, member.Name, member.ClientUrls, toBackend ? _buckets : null);
-        if (toBackend)
+        if (toBackend && id == _self)
         {
             _log.Info("membership/cluster.go", "checking and cleaning up zombie members after attribute update").Write();
         }
@@ -181,6 +239,7 @@ internal sealed class MembershipKeeper
     private void SetVersion(string version, bool toBackend)
     {
         string before = _membership.Version;
+        CheckVersion(version);
         Tree.SetVersion(version);
         _membership.SetVersion(version, toBackend ? _buckets : null);
         string shown = version.EndsWith(".0", StringComparison.Ordinal) ? version[..^2] : version;
@@ -188,7 +247,7 @@ internal sealed class MembershipKeeper
             ? _log.Info("membership/cluster.go", "set initial cluster version")
             : _log.Info("membership/cluster.go", "updated cluster version");
         line = line.With("cluster-id", _membership.ClusterId.ToString("x")).With("local-member-id", _self.ToString("x"));
-        line = before.Length == 0 ? line.With("cluster-version", shown) : line.With("from", before).With("to", version);
+        line = before.Length == 0 ? line.With("cluster-version", shown) : line.With("from", EtcdVersion.MajorMinor(before)).With("to", shown);
         line.Write();
         _log.Info("api/capability.go", "enabled capabilities for version").With("cluster-version", shown).Write();
         if (toBackend)
@@ -197,6 +256,17 @@ internal sealed class MembershipKeeper
         }
 
         Publish();
+    }
+
+    // A cluster that has gone on leaves this build behind (spec cluster §4.3).
+    private void CheckVersion(string version)
+    {
+        if (EtcdVersion.IsAbove(version, EtcdVersion.Server))
+        {
+            _fatal.End("membership/cluster.go",
+                "invalid downgrade; server version is lower than determined cluster version",
+                $"the cluster is at {version}, this build speaks {EtcdVersion.MajorMinor(EtcdVersion.Server)}");
+        }
     }
 
     private void ApplyToTree(MemberChange change, Member? before)
@@ -215,20 +285,47 @@ internal sealed class MembershipKeeper
         }
     }
 
-    private void LogChange(MemberChange change)
+    private void LogChange(MemberChange change, Member? before)
     {
-        if (change.Type == ConfChangeType.ConfChangeAddNode && !change.IsPromote)
+        const string caller = "membership/cluster.go";
+        string cluster = _membership.ClusterId.ToString("x");
+        string self = _self.ToString("x");
+        string id = change.NodeId.ToString("x");
+        if (change.Member is null)
         {
-            _log.Info("membership/cluster.go", "added member")
-                .With("cluster-id", _membership.ClusterId.ToString("x"))
-                .With("local-member-id", _self.ToString("x"))
-                .With("added-peer-id", change.NodeId.ToString("x"))
-                .With("added-peer-peer-urls", change.Member!.PeerUrls)
+            _log.Info(caller, "removed member").With("cluster-id", cluster).With("local-member-id", self)
+                .With("removed-remote-peer-id", id)
+                .With("removed-remote-peer-urls", before?.PeerUrls ?? [])
+                .With("removed-remote-peer-is-learner", before?.IsLearner ?? false).Write();
+        }
+        else if (change.IsPromote)
+        {
+            _log.Info(caller, "promote member").With("cluster-id", cluster).With("local-member-id", self)
+                .With("promoted-member-id", id).Write();
+        }
+        else if (change.Type == ConfChangeType.ConfChangeUpdateNode)
+        {
+            _log.Info(caller, "updated member").With("cluster-id", cluster).With("local-member-id", self)
+                .With("updated-remote-peer-id", id).With("updated-remote-peer-urls", change.Member.PeerUrls).Write();
+        }
+        else
+        {
+            _log.Info(caller, "added member").With("cluster-id", cluster).With("local-member-id", self)
+                .With("added-peer-id", id).With("added-peer-peer-urls", change.Member.PeerUrls)
                 .With("added-peer-is-learner", change.Member.IsLearner).Write();
         }
     }
 
-    private void Publish() => _published = new MemberList([.. _membership.Members], _membership.Version);
+    private void Publish()
+    {
+        _selfIsLearner = _membership.Find(_self)?.IsLearner == true;
+        _published = Listed();
+    }
+
+    private MemberList Listed() => new([.. _membership.Members], _membership.Version)
+    {
+        Removed = new HashSet<ulong>(_membership.Removed),
+    };
 
     /// <summary>Membership's writes as operations of the backend's open batch.</summary>
     private sealed class MemberBuckets(BackendStore backend) : IMemberStore
@@ -261,7 +358,19 @@ internal sealed class MembershipKeeper
     }
 }
 
+/// <summary>What became of a committed conf change.</summary>
+/// <param name="RequestId">Of its proposer; 0 for founders.</param>
+/// <param name="Error">Why it changed nothing.</param>
+/// <param name="Change">What it changed; null for nothing.</param>
+internal readonly record struct ConfChangeOutcome(ulong RequestId, MembershipError Error, MemberChange? Change);
+
 /// <summary>Members and version as applied. Immutable.</summary>
 /// <param name="Members">By ascending id.</param>
 /// <param name="Version">"3.5.0", empty while undecided.</param>
-public sealed record MemberList(IReadOnlyList<Member> Members, string Version);
+public sealed record MemberList(IReadOnlyList<Member> Members, string Version)
+{
+    internal IReadOnlyCollection<ulong> Removed { get; init; } = [];
+
+    /// <summary>True for an id that was removed and can never come back.</summary>
+    public bool IsRemoved(ulong id) => Removed.Contains(id);
+}

@@ -15,7 +15,10 @@ public abstract class Proposal : ILoopWork
     /// <summary>Request id inside <see cref="Entry"/>.</summary>
     public ulong Id { get; set; }
 
-    /// <summary>The encoded InternalRaftRequest; a count is handed over with the proposal.</summary>
+    /// <summary>Kind of the entry.</summary>
+    public virtual EntryKind Kind => EntryKind.Normal;
+
+    /// <summary>The encoded InternalRaftRequest or ConfChange; a count is handed over with the proposal.</summary>
     public SlabSlice Entry { get; set; }
 
     /// <summary>Monotonic time of arrival.</summary>
@@ -35,6 +38,9 @@ public abstract class Proposal : ILoopWork
 
     /// <summary>The answer's fields behind its header, encoded; written by the applier.</summary>
     public AnswerBuffer Body { get; } = new();
+
+    /// <summary>True while it takes room of the queue to the core.</summary>
+    internal bool HoldsRoom { get; set; }
 
     /// <summary>Neighbours in the core's list of requests in flight, oldest first.</summary>
     internal Proposal? Previous { get; set; }

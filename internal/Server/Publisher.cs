@@ -1,90 +1,100 @@
-// What a member tells its cluster after each start (spec storage §7.3, cluster §5): its name and client URLs, and, as
-// leader, the cluster version. In 3.5's form: v2 PUTs. Owned by: core thread.
+// What a member tells its cluster after each start (spec storage §7.3, cluster §3.4): its name and client URLs, in 3.5's
+// form, a v2 PUT. Only once its id is in the applied membership (a stranger's attributes end real members, cluster §3.10),
+// and again and again until it is applied: on its way to a leader it may be lost. Owned by: core thread.
 using System.Text;
 using EtcdAot.Members;
 using EtcdAot.Observe;
 using EtcdAot.Sys;
 using EtcdAot.V2;
+using EtcdAot.Wire;
 
 namespace EtcdAot.Server;
 
-/// <summary>Publishes the member and decides the cluster version.</summary>
+/// <summary>Publishes the member.</summary>
 internal sealed class Publisher(
     ServerOptions options, ulong memberId, ulong clusterId, MembershipKeeper membership, RequestIds ids, Log log)
 {
-    /// <summary>The version that this build brings a cluster of its own to.</summary>
-    public const string ClusterVersion = "3.5.0";
+    private const string Caller = "etcdserver/server.go";
 
-    private bool _attributesProposed;
-    private bool _versionProposed;
+    // long.MinValue: nothing is on its way.
+    private long _proposedAt = long.MinValue;
 
     /// <summary>True once the member's attributes of this start are applied: it is ready to serve.</summary>
     public bool IsPublished { get; private set; }
 
-    /// <summary>Proposes what is missing, when this member leads.</summary>
-    public void Step(RaftLoop loop, bool leads, bool termEntryApplied)
+    /// <summary>Proposes, when there is a leader to propose to.</summary>
+    /// <returns>When to be called again at the latest.</returns>
+    public long Step(RaftLoop loop, long now)
     {
-        if (IsPublished && _versionProposed)
+        if (IsPublished)
         {
-            return;
+            return long.MaxValue;
         }
 
-        if (leads && termEntryApplied && !_attributesProposed)
+        if (_proposedAt != long.MinValue)
         {
-            _attributesProposed = true;
-            membership.OnSelfPublished = OnPublished;
-            byte[] json = MemberJson.Attributes(
-                new Member(memberId, []) { Name = options.Name, ClientUrls = options.AdvertiseClientUrls });
-            loop.ProposeOwn(Slice(V2Request.PutAttributes(ids.Next(), memberId, json)));
-        }
-
-        if (leads && termEntryApplied && !_versionProposed)
-        {
-            _versionProposed = true;
-            string known = membership.Current.Version;
-            if (known != ClusterVersion)
+            long due = _proposedAt + options.RequestTimeoutNanos;
+            if (now < due)
             {
-                LogVersion(known);
-                loop.ProposeOwn(Slice(V2Request.PutVersion(ids.Next(), ClusterVersion)));
+                return due;
             }
+
+            Line(log.Warn(Caller, "failed to publish local member to cluster through raft"))
+                .WithError(EtcdError.Timeout.Text).Write();
+            _proposedAt = long.MinValue;
         }
+
+        if (!CanPropose(loop))
+        {
+            return long.MaxValue;
+        }
+
+        membership.OnSelfPublished = OnPublished;
+        byte[] json = MemberJson.Attributes(
+            new Member(memberId, []) { Name = options.Name, ClientUrls = options.AdvertiseClientUrls });
+        if (loop.ProposeOwn(Slice(V2Request.PutAttributes(ids.Next(), memberId, json))))
+        {
+            _proposedAt = now;
+        }
+
+        return now + options.RequestTimeoutNanos;
     }
 
-    private static SlabSlice Slice(byte[] bytes)
+    /// <summary>What was on its way to another leader is proposed anew; twice does no harm.</summary>
+    public void OnLeaderChanged() => _proposedAt = long.MinValue;
+
+    /// <summary>An entry's data, with one count.</summary>
+    public static SlabSlice Slice(byte[] bytes)
     {
         NativeSlab slab = NativeSlab.Allocate(bytes.Length);
         bytes.CopyTo(slab.Span);
         return new SlabSlice(slab, 0, bytes.Length);
     }
 
-    private void LogVersion(string known)
+    private bool CanPropose(RaftLoop loop)
     {
-        if (known.Length == 0)
-        {
-            log.Info("etcdserver/server.go", "setting up initial cluster version using v2 API")
-                .With("cluster-version", "3.5").Write();
-            return;
-        }
-
-        log.Info("etcdserver/server.go", "updating cluster version using v2 API")
-            .With("from", known[..^2]).With("to", "3.5").Write();
+        return loop.Raft.Leader == memberId ? loop.LeadsForSure
+            : loop.Raft.Leader != 0 && membership.Current.Members.Any(m => m.Id == memberId);
     }
 
     private void OnPublished()
     {
-        if (IsPublished)
+        if (!IsPublished)
         {
-            return;
+            // The line first: whoever waits for the member writes the next one.
+            Line(log.Info(Caller, "published local member to cluster through raft"), clusterId.ToString("x")).Write();
+            IsPublished = true;
         }
+    }
 
+    private LogLine Line(LogLine line, string? cluster = null)
+    {
         var attributes = new StringBuilder("{Name:").Append(options.Name).Append(" ClientURLs:[")
             .AppendJoin(' ', options.AdvertiseClientUrls).Append("]}");
-        log.Info("etcdserver/server.go", "published local member to cluster through raft")
-            .With("local-member-id", memberId.ToString("x"))
+        line = line.With("local-member-id", memberId.ToString("x"))
             .With("local-member-attributes", attributes.ToString())
-            .With("request-path", $"/0/members/{memberId:x}/attributes")
-            .With("cluster-id", clusterId.ToString("x"))
-            .With("publish-timeout", GoDuration.Text(options.RequestTimeoutNanos)).Write();
-        IsPublished = true;
+            .With("request-path", $"/0/members/{memberId:x}/attributes");
+        line = cluster is null ? line : line.With("cluster-id", cluster);
+        return line.With("publish-timeout", GoDuration.Text(options.RequestTimeoutNanos));
     }
 }

@@ -1,6 +1,7 @@
-// The core actor: takes proposals and reads, drives raft, writes the log, applies what is committed, publishes one view
-// and hands the answers back (DESIGN 3). Everything replicated changes here and nowhere else.
-// Owned by: core thread. It must never wait for anything but its own log's disk.
+// The core actor: takes proposals and reads, drives raft, hands the log to its writer, applies what is committed, publishes
+// one view and hands the answers back (DESIGN 3). Everything replicated changes here and nowhere else. This part is the
+// round; RaftLoop.Requests has the requests, RaftLoop.Peers the other members.
+// Owned by: core thread. It must never wait for anything but, as a sole voter, its own log's disk.
 using EtcdAot.Observe;
 using EtcdAot.Raft;
 using EtcdAot.Sys;
@@ -17,45 +18,52 @@ public interface ICoreWork
 /// <summary>The loop around raft.</summary>
 public sealed partial class RaftLoop : Actor
 {
-    /// <summary>Committed entries that may wait to be applied before proposals are refused (spec cluster §5.4).</summary>
-    private const ulong MaxApplyLag = 5000;
+    /// <summary>Ticks made up for after a pause; more would start elections that a message on its way prevents.</summary>
+    private const int MaxMissedTicks = 3;
 
-    private readonly Mailbox<Proposal> _proposals = new();
-    private readonly Mailbox<ReadWaiter> _reads = new();
     private readonly Mailbox<ICoreWork> _work = new();
-    private readonly ProposalCredit _credit;
-    private readonly PendingRequests _pending = new();
     private readonly Completions _completions = new();
     private readonly Mvcc.Store _store;
-    private readonly List<Proposal> _held = [];
     private readonly ServerOptions _options;
     private readonly RaftNode _raft;
     private readonly LogWriter _log;
     private readonly Applier _applier;
-    private readonly ReadIndexes _readIndexes;
     private readonly FatalEnd _fatal;
     private readonly RaftLines _raftLines;
     private readonly ServerMetrics _metrics;
+    private readonly Log _lines;
     private readonly long _tickNanos;
+    private readonly ulong _memberId;
     private long _nextTick = long.MinValue;
     private long _now;
     private ulong _seenLeader;
+    private bool _isSoleVoter;
     private volatile bool _stopping;
 
     internal RaftLoop(CoreParts parts)
     {
         _options = parts.Options;
         _credit = new ProposalCredit(_options.ProposalQueueBytes, ProposalCredit.DefaultItems);
+        _memberId = parts.MemberId;
         _raft = parts.Raft;
         _log = parts.LogWriter;
+        _peers = parts.Peers;
+        _ids = parts.Ids;
+        _lines = parts.Log;
         _applier = new Applier(parts);
         _store = parts.Store;
         _fatal = parts.Fatal;
         _raftLines = parts.RaftLines;
         _metrics = parts.Metrics;
         _tickNanos = _options.TickMillis * 1_000_000L;
-        _readIndexes = new ReadIndexes(_raft, parts.Ids, _options.RequestTimeoutNanos, _completions, _metrics);
+        _readIndexes = new ReadIndexes(_raft, parts.Ids, _options.RequestTimeoutNanos, _completions, _metrics, _lines);
+        _proof = new LeadershipProof(_raft, parts.Ids);
+        _transfers = new LeaderTransfers(parts);
+        _reconfiguration = new Reconfiguration(parts);
+        _snapshotSender = new SnapshotSender(parts);
+        _snapshotLoader = new SnapshotLoader(parts);
         Status = new CoreStatus();
+        _isSoleVoter = IsSoleVoter();
     }
 
     /// <inheritdoc/>
@@ -67,27 +75,14 @@ public sealed partial class RaftLoop : Actor
     /// <summary>What other threads may know of the core.</summary>
     public CoreStatus Status { get; }
 
-    /// <summary>Proposals not yet applied, about; any thread.</summary>
-    public int PendingProposals => _pending.Count;
+    internal RaftNode Raft => _raft;
 
-    /// <summary>Hands a request in; any thread. Call <see cref="Kick"/> afterwards, once for many. One that finds the queue
-    /// full comes back at once with <see cref="EtcdError.TooManyRequests"/>.</summary>
-    public void Propose(Proposal proposal)
-    {
-        if (_credit.TryTake(proposal.Entry.Length))
-        {
-            _proposals.Post(proposal);
-            return;
-        }
+    /// <summary>Time of this step.</summary>
+    internal long Now => _now;
 
-        proposal.Entry.Release();
-        proposal.Entry = default;
-        proposal.Error = EtcdError.TooManyRequests;
-        proposal.Loop!.Post(proposal);
-    }
-
-    /// <summary>Hands a linearizable read in; any thread. Call <see cref="Kick"/> afterwards.</summary>
-    public void AwaitIndex(ReadWaiter waiter) => _reads.Post(waiter);
+    /// <summary>True while this member leads beyond doubt and has applied an entry of its own term.</summary>
+    internal bool LeadsForSure => _raft.Role == RaftRole.Leader && !_proof.IsInDoubt
+        && _raft.Log.Matches(_raft.Applied, _raft.Term);
 
     /// <summary>Runs something on the core; any thread.</summary>
     public void Post(ICoreWork work)
@@ -115,12 +110,15 @@ public sealed partial class RaftLoop : Actor
         _now = nowNanos;
         _raftLines.Release();
         TakeWork();
+        TakeLogReports();
+        TakePeerEvents();
         TickWhenDue();
         TakeProposals();
         TakeReads();
         RunRaft();
         ExpireRequests();
-        long due = Math.Min(_nextTick, _applier.Background(nowNanos, this));
+        long due = Math.Min(_nextTick, StepAside());
+        due = Math.Min(due, IsLoadingSnapshot ? _applier.Wait(nowNanos) : _applier.Background(nowNanos, this));
         ulong applied = _raft.Applied;
         RunRaft();
         if (_stopping)
@@ -131,27 +129,14 @@ public sealed partial class RaftLoop : Actor
         _completions.Release();
 
         // What was applied since the background's turn may be what somebody in it waits for: a renewal for a revocation.
-        bool more = _proposals.HasMessages || _reads.HasMessages || _work.HasMessages || _raft.Applied != applied;
+        bool more = _proposals.HasMessages || _reads.HasMessages || _work.HasMessages || _events.HasMessages
+            || _log.HasReports || _raft.Applied != applied;
         if (!more)
         {
             _log.PrepareWhenIdle();
         }
 
         return more ? nowNanos : due;
-    }
-
-    /// <summary>Hands in a request that the core itself makes (publishing, expiry, alarms). Core thread.</summary>
-    /// <returns>False when raft did not take it: whoever waits for its effect must ask again.</returns>
-    internal bool ProposeOwn(SlabSlice entry, EntryKind kind = EntryKind.Normal)
-    {
-        bool taken = _raft.Propose(entry, kind) is ProposeResult.Ok or ProposeResult.Forwarded
-            or ProposeResult.ConfChangePending;
-        if (!taken)
-        {
-            entry.Release();
-        }
-
-        return taken;
     }
 
     private void TakeWork()
@@ -170,10 +155,10 @@ public sealed partial class RaftLoop : Actor
         if (_nextTick == long.MinValue)
         {
             _nextTick = _now + _tickNanos;
+            _advanceUntil = _now + AdvanceWaitNanos;
         }
 
-        // After a long pause the missed ticks are not made up for: they would start an election at once.
-        for (int i = 0; i < _options.ElectionTicks && _now >= _nextTick; i++)
+        for (int i = 0; i < MaxMissedTicks && _now >= _nextTick; i++)
         {
             _raft.Tick();
             _nextTick += _tickNanos;
@@ -182,96 +167,20 @@ public sealed partial class RaftLoop : Actor
         if (_now >= _nextTick)
         {
             Probe.Hit("ticks missed in a long pause are not made up for");
+
+            // The member did not run for a while: another may lead by now.
+            _proof.Doubt();
             _nextTick = _now + _tickNanos;
         }
-    }
 
-    private void TakeProposals()
-    {
-        if (_held.Count > 0 && (_raft.Leader != 0 || _raft.Role != RaftRole.Follower))
-        {
-            foreach (Proposal proposal in _held)
-            {
-                Offer(proposal);
-            }
-
-            _held.Clear();
-        }
-
-        Span<Proposal> taken = _proposals.TakeAll();
-        foreach (Proposal proposal in taken)
-        {
-            Offer(proposal);
-        }
-
-        _proposals.Release(taken.Length);
-    }
-
-    private void Offer(Proposal proposal)
-    {
-        if (_raft.Committed > _raft.Applied + MaxApplyLag)
-        {
-            Refuse(proposal, EtcdError.TooManyRequests);
-            return;
-        }
-
-        switch (_raft.Propose(proposal.Entry))
-        {
-            case ProposeResult.Ok or ProposeResult.Forwarded:
-                _credit.Give(proposal.Entry.Length);
-                _pending.Add(proposal);
-                break;
-            case ProposeResult.NoLeader when _now - proposal.StartNanos < _options.RequestTimeoutNanos:
-                Probe.Hit("a proposal is held while nobody leads");
-                _held.Add(proposal);
-                break;
-            case ProposeResult.NoLeader:
-                Refuse(proposal, EtcdError.DeadlineExceeded);
-                break;
-            case ProposeResult.TooManyUndurable:
-                Refuse(proposal, EtcdError.TooManyRequests);
-                break;
-            default:
-                Refuse(proposal, EtcdError.ProposalDropped);
-                break;
-        }
-    }
-
-    private void Refuse(Proposal proposal, EtcdError error)
-    {
-        if (!ReferenceEquals(error, EtcdError.TooManyRequests))
-        {
-            _metrics.ProposalsFailed.Add();
-        }
-
-        _credit.Give(proposal.Entry.Length);
-        proposal.Entry.Release();
-        proposal.Entry = default;
-        Complete(proposal, error);
-    }
-
-    private void Complete(Proposal proposal, EtcdError? error)
-    {
-        proposal.Error = error;
-        proposal.RaftTerm = _raft.Term;
-        _completions.Add(proposal);
-    }
-
-    private void TakeReads()
-    {
-        Span<ReadWaiter> taken = _reads.TakeAll();
-        foreach (ReadWaiter waiter in taken)
-        {
-            _readIndexes.Add(waiter);
-        }
-
-        _reads.Release(taken.Length);
-        _readIndexes.Step(_now);
+        _proof.Step(_now);
+        AdvanceTicks();
     }
 
     private void RunRaft()
     {
-        while (_raft.HasReady)
+        // While the log changes hands, or another db is opened, nothing is handed out; messages and ticks go on.
+        while (_raft.HasReady && !_log.IsYielding && !IsLoadingSnapshot)
         {
             Ready ready = _raft.TakeReady();
             if (ready.SoftStateChanged)
@@ -279,20 +188,24 @@ public sealed partial class RaftLoop : Actor
                 OnSoftState(ready.Leader, ready.Role);
             }
 
-            Invariant.Check(ready.Messages.IsEmpty, "a sole voter has nobody to send to");
-            bool wrote = ready.Append.Identity != 0;
-            if (wrote)
+            SendAll(ready.Messages);
+            bool wrote = WriteLog(ready);
+            if (ready.Snapshot is { } snapshot)
             {
-                _log.Write(ready.Append, ready.AppendEntries);
+                Invariant.Check(ready.Committed.Count == 0, "entries behind a snapshot are handed out once it is loaded");
+                IsLoadingSnapshot = true;
+                _snapshotLoader.Begin(snapshot, this);
             }
 
             ApplyCommitted(ready.Committed);
             foreach (ReadState state in ready.ReadStates)
             {
+                _proof.OnReadState(state);
                 _readIndexes.OnReadState(state);
             }
 
             AppendAnswer answer = ready.Append.Answer;
+            RaftMessage[]? released = ready.Append.Answers;
             if (ready.Committed.Count > 0)
             {
                 _raft.OnApplied(ready.Committed[ready.Committed.Count - 1].Index);
@@ -301,15 +214,58 @@ public sealed partial class RaftLoop : Actor
             if (wrote)
             {
                 _raft.OnAppended(answer);
+                SendAll(released);
             }
 
-            if (_raft.Fault != RaftFault.None)
+            if (_isSoleVoter && !_log.IsInline)
             {
-                _fatal.Panic("raft/raft.go", "raft cannot go on", _raft.Fault.ToString());
+                _log.Own(alone: true);
             }
 
             PublishAndRelease();
         }
+
+        if (_raft.Fault != RaftFault.None)
+        {
+            _fatal.Panic("raft/raft.go", "raft cannot go on", _raft.Fault.ToString());
+        }
+    }
+
+    // True when all of it is durable on return.
+    private bool WriteLog(in Ready ready)
+    {
+        if (ready.Append.Identity == 0)
+        {
+            return false;
+        }
+
+        if (!_isSoleVoter)
+        {
+            _log.Own(alone: false);
+        }
+
+        _log.Write(ready.Append, ready.AppendEntries);
+        return _log.IsInline;
+    }
+
+    private void TakeLogReports()
+    {
+        Span<LogReport> reports = _log.TakeReports();
+        foreach (ref readonly LogReport report in reports)
+        {
+            if (report.Answer.Identity != 0)
+            {
+                _raft.OnAppended(report.Answer);
+                SendAll(report.Released);
+            }
+
+            if (report.Saved is { } snapshot)
+            {
+                _applier.OnSnapshotSaved(snapshot, this);
+            }
+        }
+
+        _log.Release(reports.Length);
     }
 
     private void ApplyCommitted(EntrySpans committed)
@@ -337,79 +293,20 @@ public sealed partial class RaftLoop : Actor
         if (_seenLeader != leader)
         {
             _seenLeader = leader;
-            _metrics.LeaderChanges.Add(leader != 0 ? 1 : 0);
-            _readIndexes.OnLeaderChanged();
+            OnLeaderChanged(leader);
+        }
+
+        if (role != RaftRole.Leader)
+        {
+            _proof.Forget();
         }
 
         _applier.OnRole(role == RaftRole.Leader);
     }
 
-    private void ExpireRequests()
+    private bool IsSoleVoter()
     {
-        long limit = _now - _options.RequestTimeoutNanos;
-        while (_pending.TakeStartedBefore(limit) is { } late)
-        {
-            _metrics.ProposalsFailed.Add();
-
-            Probe.Hit("a request waits too long for its entry");
-            // The entry may still be applied; its slab is the raft log's by now.
-            Complete(late, EtcdError.Timeout);
-        }
-
-        for (int i = _held.Count - 1; i >= 0; i--)
-        {
-            if (_held[i].StartNanos < limit)
-            {
-                Refuse(_held[i], EtcdError.DeadlineExceeded);
-                _held.RemoveAt(i);
-            }
-        }
+        ConfiguredMembers members = _raft.Members;
+        return members.Voters.Length == 1 && members.Learners.Length == 0 && members.Voters[0] == _memberId;
     }
-
-    private void AnswerAllStopped()
-    {
-        while (_pending.TakeStartedBefore(long.MaxValue) is { } proposal)
-        {
-            Probe.Hit("a request in flight is answered by the stop");
-            Complete(proposal, EtcdError.Stopped);
-        }
-
-        foreach (Proposal proposal in _held)
-        {
-            Refuse(proposal, EtcdError.Stopped);
-        }
-
-        _held.Clear();
-        _readIndexes.Stop();
-        _applier.Stop(this);
-    }
-
-    /// <summary>Gives back the entries of a member that has died.</summary>
-    internal void Abandon()
-    {
-        foreach (Proposal proposal in _proposals.TakeAll())
-        {
-            proposal.Entry.Release();
-        }
-
-        foreach (Proposal proposal in _held)
-        {
-            proposal.Entry.Release();
-        }
-
-        _raft.Abandon();
-    }
-
-    /// <summary>Called by the applier when the entry of a local request has taken effect.</summary>
-    internal void OnRequestApplied(Proposal proposal, EtcdError? error) => Complete(proposal, error);
-
-    /// <summary>Called by the keeper of leases when it has answered.</summary>
-    internal void OnAnswered(LeaseQuestion question)
-    {
-        question.Revision = _applier.Revision;
-        question.RaftTerm = _raft.Term;
-        _completions.Add(question);
-    }
-
-    internal RaftNode Raft => _raft;
 }

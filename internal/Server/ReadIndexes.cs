@@ -7,8 +7,10 @@ using EtcdAot.Wire;
 namespace EtcdAot.Server;
 
 /// <summary>Rounds of read index.</summary>
-internal sealed class ReadIndexes(RaftNode raft, RequestIds ids, long timeoutNanos, Completions completions, ServerMetrics metrics)
+internal sealed class ReadIndexes(
+    RaftNode raft, RequestIds ids, long timeoutNanos, Completions completions, ServerMetrics metrics, Log log)
 {
+    private const string Caller = "etcdserver/v3_server.go";
     private const long RetryNanos = 500_000_000;
     private readonly HashSet<ulong> _roundIds = [];
     private List<ReadWaiter> _queued = [];
@@ -16,9 +18,14 @@ internal sealed class ReadIndexes(RaftNode raft, RequestIds ids, long timeoutNan
     private long _roundStarted;
     private long _retryAt;
     private ulong _index;
+    private ulong _lastId;
 
     /// <summary>True when waiters want the core to step again soon.</summary>
     public bool Waiting => _queued.Count + _round.Count > 0;
+
+    /// <summary>When <see cref="Step"/> has something to do without being told.</summary>
+    public long NextDueNanos => _round.Count > 0 && _index == 0 ? Math.Min(_retryAt, _roundStarted + timeoutNanos)
+        : long.MaxValue;
 
     public void Add(ReadWaiter waiter) => _queued.Add(waiter);
 
@@ -44,13 +51,21 @@ internal sealed class ReadIndexes(RaftNode raft, RequestIds ids, long timeoutNan
         {
             metrics.SlowReadIndexes.Add();
             metrics.ReadIndexesFailed.Add();
+            log.Warn(Caller, "timed out waiting for read index response (local node might have slow network)")
+                .With("timeout", GoDuration.Text(timeoutNanos)).Write();
             EndRound(EtcdError.Timeout);
         }
         else if (now >= _retryAt)
         {
-            ulong id = ids.Next();
-            _roundIds.Add(id);
-            raft.ReadIndex(id);
+            if (_roundIds.Count > 0)
+            {
+                log.Warn(Caller, "waiting for ReadIndex response took too long, retrying")
+                    .With("sent-request-id", _lastId).With("retry-timeout", "500ms").Write();
+            }
+
+            _lastId = ids.Next();
+            _roundIds.Add(_lastId);
+            raft.ReadIndex(_lastId);
             _retryAt = now + RetryNanos;
         }
     }

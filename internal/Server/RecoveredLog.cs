@@ -36,8 +36,31 @@ internal sealed class RecoveredLog
     /// <summary>Index of the last entry, or of the snapshot that stands for it.</summary>
     public ulong LastIndex => Entries.Length > 0 ? Entries[^1].Index : Snapshot?.Index ?? 0;
 
+    /// <summary>Founders of a new cluster at its first start, by ascending id; else empty.</summary>
+    public IReadOnlyList<Member> Founders { get; init; } = [];
+
+    /// <summary>Members that a joiner was told of.</summary>
+    public IReadOnlyList<Member> Remotes { get; init; } = [];
+
+    /// <summary>True when raft starts from it by force.</summary>
+    public bool IsForced { get; private init; }
+
     /// <summary>True when there is nothing but the header.</summary>
     public bool HoldsNothing => Snapshot is null && Entries.Length == 0 && State.IsEmpty;
+
+    /// <summary>The same log with another end, forced by the operator.</summary>
+    public RecoveredLog With(LogEntry[] entries, DurableState state) => new()
+    {
+        Wal = Wal,
+        MemberId = MemberId,
+        ClusterId = ClusterId,
+        Snapshot = Snapshot,
+        Tree = Tree,
+        State = state,
+        Entries = entries,
+        Restarted = Restarted,
+        IsForced = true,
+    };
 }
 
 /// <summary>Why a start ended: level, line and error.</summary>
@@ -47,7 +70,8 @@ internal sealed class RecoveredLog
 public sealed record StartFailure(string Message, string Error, bool IsPanic = false);
 
 /// <summary>Reads or founds the log.</summary>
-internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock clock, SnapFiles snaps, Log log)
+internal sealed class LogRecovery(
+    ServerOptions options, IDisk disk, IClock clock, SnapFiles snaps, IClusterSource source, Log log)
 {
     private readonly WalOptions _walOptions = new(disk, clock, log)
     {
@@ -64,28 +88,12 @@ internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock cloc
     private StartFailure? Found(RecoveredLog? begun, out RecoveredLog? recovered)
     {
         recovered = null;
-        if (!options.NewCluster)
-        {
-            return Discovery("joining an existing cluster (--initial-cluster-state=existing) is not built yet");
-        }
-
-        var founders = options.InitialCluster.Select(static p => (p.Key, p.Value));
-        if (!Bootstrap.TryFound(founders, options.InitialClusterToken, out Bootstrap? founded, out string problem))
+        if (new Founding(options, source).TryIdentify(out Identity? self) is { } problem)
         {
             return Discovery(problem);
         }
 
-        if (founded!.Find(options.Name) is not { } self)
-        {
-            return Discovery($"couldn't find local name \"{options.Name}\" in the initial cluster configuration");
-        }
-
-        if (founded.Members.Count != 1)
-        {
-            return Discovery("a cluster of more than one member is not built yet: name only this member in --initial-cluster");
-        }
-
-        if (begun is not null && (begun.MemberId != self.Id || begun.ClusterId != founded.ClusterId))
+        if (begun is not null && (begun.MemberId != self!.MemberId || begun.ClusterId != self.ClusterId))
         {
             return Discovery($"the log in {options.EffectiveWalDir} was begun for member {begun.MemberId:x} of cluster " +
                 $"{begun.ClusterId:x} and holds nothing: remove it, or name that member's URLs");
@@ -94,7 +102,7 @@ internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock cloc
         WriteAheadLog? wal = begun?.Wal;
         if (wal is null)
         {
-            var identity = new WalMetadata(self.Id, founded.ClusterId);
+            var identity = new WalMetadata(self!.MemberId, self.ClusterId);
             WalError made = WriteAheadLog.Create(_walOptions, options.EffectiveWalDir, identity, out wal);
             if (made.Failed)
             {
@@ -102,33 +110,37 @@ internal sealed class LogRecovery(ServerOptions options, IDisk disk, IClock cloc
             }
         }
 
-        return WriteFounders(wal!, founded, self.Id, out recovered);
+        return WriteFounders(wal!, self!, out recovered);
     }
 
-    private static StartFailure? WriteFounders(
-        WriteAheadLog wal, Bootstrap founded, ulong self, out RecoveredLog? recovered)
+    private static StartFailure? WriteFounders(WriteAheadLog wal, Identity self, out RecoveredLog? recovered)
     {
         recovered = null;
-        var arena = new SlabArena();
-        LogEntry[] entries = founded.Entries(arena);
-        WalError e = wal.Append(founded.State, entries);
-        e = e.Failed ? e : wal.Sync();
-        arena.Dispose();
-        if (e.Failed)
+        LogEntry[] entries = [];
+        if (self.Cluster is { } founded)
         {
-            return new StartFailure("failed to save Raft hard state and entries", e.Text);
+            using var arena = new SlabArena();
+            entries = founded.Entries(arena);
+            WalError e = wal.Append(founded.State, entries);
+            e = e.Failed ? e : wal.Sync();
+            if (e.Failed)
+            {
+                return new StartFailure("failed to save Raft hard state and entries", e.Text);
+            }
         }
 
         recovered = new RecoveredLog
         {
             Wal = wal,
-            MemberId = self,
-            ClusterId = founded.ClusterId,
+            MemberId = self.MemberId,
+            ClusterId = self.ClusterId,
             Snapshot = null,
             Tree = V2Tree.Create(),
-            State = founded.State,
+            State = self.Cluster?.State ?? default,
             Entries = entries,
             Restarted = false,
+            Founders = self.Cluster?.Members ?? [],
+            Remotes = self.Remotes,
         };
         return null;
     }

@@ -34,6 +34,15 @@ public sealed record ServerOptions
 
     public bool PreVote { get; init; } = true;
 
+    /// <summary>--initial-election-tick-advance.</summary>
+    public bool InitialElectionTickAdvance { get; init; } = true;
+
+    /// <summary>Refuse member changes that would lose the quorum.</summary>
+    public bool StrictReconfigCheck { get; init; } = true;
+
+    /// <summary>Make this member a cluster of its own, from its log.</summary>
+    public bool ForceNewCluster { get; init; }
+
     /// <summary>Applied entries between snapshots on disk.</summary>
     public ulong SnapshotCount { get; init; } = 100_000;
 

@@ -1,21 +1,17 @@
 // Looks through what a member would start from for things that this build does not have, so that the start ends with a
-// sentence instead of losing them: auth, v2 user keys, more than one voter, a newer cluster. Start-up thread only. It
+// sentence instead of losing them: auth, v2 user keys, a newer cluster. Start-up thread only. It
 // must change nothing: another program may still open the directory.
 using System.Text;
 using EtcdAot.Backend;
 using EtcdAot.V2;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
-using EtcdAot.Wire.Raftpb;
 
 namespace EtcdAot.Server;
 
 /// <summary>Checks the contents of log and db at start.</summary>
 internal sealed class StartContents(RecoveredLog log)
 {
-    private readonly HashSet<ulong> _voters = [.. log.Snapshot?.Members.Voters ?? []];
-    private readonly HashSet<ulong> _learners = [.. log.Snapshot?.Members.Learners ?? []];
-
     /// <summary>Looks at the log alone, before anything is done to the db. Null when this build has everything.</summary>
     public StartFailure? FindUnbuiltInLog()
     {
@@ -32,7 +28,7 @@ internal sealed class StartContents(RecoveredLog log)
             }
         }
 
-        return CheckVoters();
+        return null;
     }
 
     /// <summary>Looks at the db, and at what of the log it does not hold yet. Null when this build has everything.</summary>
@@ -77,22 +73,10 @@ internal sealed class StartContents(RecoveredLog log)
 
     private static StartFailure? CheckVersion(string? version)
     {
-        return Version.TryParse(version, out Version? stored) && stored > Version.Parse(Publisher.ClusterVersion)
+        return EtcdVersion.IsAbove(version ?? "", EtcdVersion.Server)
             ? new StartFailure("invalid downgrade; server version is lower than determined cluster version",
-                $"the cluster is at {version}, this build speaks {Publisher.ClusterVersion}")
+                $"the cluster is at {version}, this build speaks {EtcdVersion.MajorMinor(EtcdVersion.Server)}")
             : null;
-    }
-
-    private StartFailure? CheckVoters()
-    {
-        // Entries behind the last commit may still be dropped, but a sole voter has committed all it wrote.
-        _voters.Remove(log.MemberId);
-        if (_voters.Count > 0 || _learners.Count > 0)
-        {
-            return Unbuilt("this data directory belongs to a cluster of several members, which is not built yet");
-        }
-
-        return null;
     }
 
     private string? Look(in LogEntry entry)
@@ -105,7 +89,7 @@ internal sealed class StartContents(RecoveredLog log)
 
         if (entry.Kind == EntryKind.ConfChange)
         {
-            return LookAtConfChange(data);
+            return ConfChangeView.TryParse(data, out _) ? null : "is a conf change that cannot be read";
         }
 
         if (data.IsEmpty)
@@ -150,31 +134,4 @@ internal sealed class StartContents(RecoveredLog log)
         RaftOp.Txn => TxnRequestView.IsWellFormed(request.Body, TxnRequestView.DepthMax, out _),
         _ => true,
     };
-
-    private string? LookAtConfChange(ReadOnlySpan<byte> data)
-    {
-        if (!ConfChangeView.TryParse(data, out ConfChangeView change))
-        {
-            return "is a conf change that cannot be read";
-        }
-
-        switch (change.Type)
-        {
-            case ConfChangeType.ConfChangeAddNode:
-                _learners.Remove(change.NodeId);
-                _voters.Add(change.NodeId);
-                break;
-            case ConfChangeType.ConfChangeAddLearnerNode:
-                _learners.Add(change.NodeId);
-                break;
-            case ConfChangeType.ConfChangeRemoveNode:
-                _voters.Remove(change.NodeId);
-                _learners.Remove(change.NodeId);
-                break;
-            default:
-                break;
-        }
-
-        return null;
-    }
 }

@@ -72,6 +72,12 @@ internal sealed class StartReport(ServerOptions options, RecoveredLog found, Log
     /// <summary>That the member starts, anew or again; before raft does.</summary>
     public void WriteStarting()
     {
+        if (found.IsForced)
+        {
+            // Said when it was forced.
+            return;
+        }
+
         if (found.Restarted)
         {
             log.Info("etcdserver/raft.go", "restarting local member").With("cluster-id", _cluster)

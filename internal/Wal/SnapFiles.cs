@@ -135,12 +135,20 @@ public sealed class SnapFiles(IDisk disk, string directory, IRandomness randomne
             && at < index);
     }
 
-    /// <summary>Makes a received database the backend's file. The backend must be closed.</summary>
-    public WalError AdoptReceived(ulong index)
+    /// <summary>Begins to take in a database that comes with a snapshot. Any thread; the file is that thread's.</summary>
+    public WalError Receive(ulong index, out ReceivedDatabase? receiving)
     {
-        string from = ReceivedDatabasePath(index);
-        Errno e = disk.Rename(from, DatabasePath);
-        return e.Failed ? WalError.Disk("rename", $"{from} {DatabasePath}", e) : SyncDirectory();
+        receiving = null;
+        string temporary = Path.Combine(directory, "tmp" + randomness.NextUInt64().ToString(CultureInfo.InvariantCulture));
+        Errno e = disk.Open(temporary, OpenFlags.Write | OpenFlags.Create | OpenFlags.Exclusive, PublicFile,
+            out IDiskFile? file);
+        if (e.Failed)
+        {
+            return WalError.Disk("open", temporary, e);
+        }
+
+        receiving = new ReceivedDatabase(disk, file!, ReceivedDatabasePath(index), log);
+        return WalError.None;
     }
 
     private static byte[] Encode(ulong term, ulong index, ConfiguredMembers members, ReadOnlySpan<byte> data)

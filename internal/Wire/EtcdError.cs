@@ -43,11 +43,36 @@ public sealed class EtcdError(RpcCode code, string text)
     public static readonly EtcdError LeaseNotFound = new(RpcCode.NotFound, "etcdserver: requested lease not found");
     public static readonly EtcdError LeaseExists = new(RpcCode.FailedPrecondition, "etcdserver: lease already exists");
     public static readonly EtcdError MemberNotFound = new(RpcCode.NotFound, "etcdserver: member not found");
+    public static readonly EtcdError MemberExists = new(RpcCode.FailedPrecondition, "etcdserver: member ID already exist");
+    public static readonly EtcdError PeerUrlExists = new(RpcCode.FailedPrecondition, "etcdserver: Peer URLs already exists");
+    public static readonly EtcdError MemberBadUrls = new(
+        RpcCode.InvalidArgument, "etcdserver: given member URLs are invalid");
+    public static readonly EtcdError MemberNotLearner = new(
+        RpcCode.FailedPrecondition, "etcdserver: can only promote a learner member");
+    public static readonly EtcdError LearnerNotReady = new(
+        RpcCode.FailedPrecondition, "etcdserver: can only promote a learner member which is in sync with leader");
+    public static readonly EtcdError TooManyLearners = new(
+        RpcCode.FailedPrecondition, "etcdserver: too many learner members in cluster");
+
+    // Sent as Unknown: the original's table lacks it (spec cluster §3.6).
+    public static readonly EtcdError NotEnoughStarted = new(
+        RpcCode.Unknown, "etcdserver: re-configuration failed due to not enough started members");
+    public static readonly EtcdError UnhealthyCluster = new(RpcCode.Unavailable, "etcdserver: unhealthy cluster");
+    public static readonly EtcdError NotSupportedForLearner = new(
+        RpcCode.Unavailable, "etcdserver: rpc not supported for learner");
+    public static readonly EtcdError BadLeaderTransferee = new(
+        RpcCode.FailedPrecondition, "etcdserver: bad leader transferee");
     public static readonly EtcdError NotLeader = new(RpcCode.FailedPrecondition, "etcdserver: not leader");
     public static readonly EtcdError NoLeader = new(RpcCode.Unavailable, "etcdserver: no leader");
     public static readonly EtcdError LeaderChanged = new(RpcCode.Unavailable, "etcdserver: leader changed");
     public static readonly EtcdError Stopped = new(RpcCode.Unavailable, "etcdserver: server stopped");
     public static readonly EtcdError Timeout = new(RpcCode.Unavailable, "etcdserver: request timed out");
+    public static readonly EtcdError TimeoutDueToLeaderFail = new(
+        RpcCode.Unavailable, "etcdserver: request timed out, possibly due to previous leader failure");
+    public static readonly EtcdError TimeoutDueToConnectionLost = new(
+        RpcCode.Unavailable, "etcdserver: request timed out, possibly due to connection lost");
+    public static readonly EtcdError TimeoutLeaderTransfer = new(
+        RpcCode.Unavailable, "etcdserver: request timed out, leader transfer took too long");
     public static readonly EtcdError TimeoutApply = new(
         RpcCode.Unavailable, "etcdserver: request timed out, waiting for the applied index took too long");
     public static readonly EtcdError Corrupt = new(RpcCode.DataLoss, "etcdserver: corrupt cluster");

@@ -80,7 +80,7 @@ internal static partial class FlagTable
         new("experimental-snapshot-catchup-entries", Uint64, "5000", Hidden,
             "Entries kept in memory for slow followers.")
             { YamlKey = "experimental-snapshot-catch-up-entries" },
-        Later(new("force-new-cluster", Bool, "false", Unsafe, "Make this member a cluster of its own.")),
+        new("force-new-cluster", Bool, "false", Unsafe, "Make this member a cluster of its own."),
         new("unsafe-no-fsync", Bool, "false", Unsafe, "Never sync to disk; data may vanish."),
         new("config-file", Text, "", Hidden, "Settings from a file.") { YamlKey = "" },
         new("version", Bool, "false", Hidden, "Print the version.") { YamlKey = "" },

@@ -127,6 +127,9 @@ internal sealed class MemberConfig
             TickMillis = Int("heartbeat-interval"),
             ElectionMillis = Int("election-timeout"),
             PreVote = _values["pre-vote"].IsTrue,
+            InitialElectionTickAdvance = _values["initial-election-tick-advance"].IsTrue,
+            StrictReconfigCheck = _values["strict-reconfig-check"].IsTrue,
+            ForceNewCluster = _values["force-new-cluster"].IsTrue,
             SnapshotCount = _values["snapshot-count"].Number == 0 ? 100_000
             : (ulong)_values["snapshot-count"].Number,
             SnapshotCatchupEntries = (ulong)_values["experimental-snapshot-catchup-entries"].Number,

@@ -46,6 +46,7 @@ internal sealed class ApiRig : IDisposable
         for (int i = 0; i < 3; i++)
         {
             _ = Server.CoreActor.Step(_clock.MonotonicNanos);
+            _ = Server.LogActor.Step(_clock.MonotonicNanos);
             _ = Server.BackendActor.Step(_clock.MonotonicNanos);
         }
     }

@@ -317,8 +317,7 @@ public class MaintenanceTests : MemberTests
 
     [Theory]
     [InlineData("/etcdserverpb.Auth/AuthEnable", "unknown service etcdserverpb.Auth")]
-    [InlineData("/etcdserverpb.Cluster/MemberAdd", "unknown method MemberAdd for service ")]
-    [InlineData("/etcdserverpb.Maintenance/MoveLeader", "unknown method MoveLeader for service ")]
+    [InlineData("/etcdserverpb.Maintenance/Downgrade", "unknown method Downgrade for service ")]
     public void WhatIsNotBuiltAnswersLikeWhatDoesNotExist(string method, string text)
     {
         Member member = NewMember().Started();

@@ -76,6 +76,7 @@ internal sealed class Member : IClock, IRandomness, IFatalExit, ILogSink, IDispo
             _grpcLoop.Drain();
             _httpLoop.RunPosted();
             Server.CoreActor.Step(MonotonicNanos);
+            Server.LogActor.Step(MonotonicNanos);
             Server.BackendActor.Step(MonotonicNanos);
         }
     }

@@ -53,8 +53,8 @@ public class MemberConfigTests
         var line = new CommandLine();
         line.Parse(["--enable-v2=false", "--metrics=basic", "--auto-compaction-retention", "0"]);
         Assert.Null(line.Values.FirstUnbuilt());
-        line.Values.TrySet(FlagTable.ByName["force-new-cluster"], "true");
-        Assert.Equal("force-new-cluster", line.Values.FirstUnbuilt()!.Name);
+        line.Values.TrySet(FlagTable.ByName["enable-pprof"], "true");
+        Assert.Equal("enable-pprof", line.Values.FirstUnbuilt()!.Name);
     }
 
     private static MemberConfig Config(params string[] words)

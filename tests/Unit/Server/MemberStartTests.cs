@@ -265,6 +265,7 @@ public sealed class MemberStartTests : IDisposable, ILogSink
         {
             now += 100_000_000;
             server.CoreActor.Step(now);
+            server.LogActor.Step(now);
             server.BackendActor.Step(now);
         }
 

@@ -1,3 +1,4 @@
+using EtcdAot.Observe;
 using EtcdAot.Raft;
 using EtcdAot.Server;
 using EtcdAot.Tests.Unit.Grpc;
@@ -22,7 +23,7 @@ public class ReadIndexesTests
     {
         var start = new RaftStart { Members = new ConfiguredMembers([1, 2, 3], []), Entries = [] };
         var raft = new RaftNode(new RaftConfig { Id = 1, ElectionTicks = 10 }, new SeededRandomness(1), start);
-        _reads = new ReadIndexes(raft, _ids, 7 * Second, _completions, _metrics);
+        _reads = new ReadIndexes(raft, _ids, 7 * Second, _completions, _metrics, Log.None);
     }
 
     [Fact]
