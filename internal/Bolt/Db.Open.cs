@@ -75,6 +75,11 @@ public sealed unsafe partial class Db
         }
 
         BoltError error = ReadMeta(file, length, options.PageSize, out Meta meta);
+        if (!error.Failed && !unmade && !options.ReadOnly && !options.NoSync)
+        {
+            error = MakeMetasDurable(file, meta.PageSize);
+        }
+
         return error.Failed ? error : MapAndWalk(file, length, meta, options, out db);
     }
 
@@ -104,6 +109,18 @@ public sealed unsafe partial class Db
         }
 
         return half;
+    }
+
+    /// <summary>The newest meta may lie in the page cache alone: its writer was killed before its sync, or the sync failed
+    /// and left the page clean. Pages that only the meta before it reaches are reused from here on, so it must be on the
+    /// disk first; written again as it is, it is written at all.</summary>
+    private static BoltError MakeMetasDurable(IDiskFile file, int pageSize)
+    {
+        byte[] metas = new byte[2 * pageSize];
+        Errno errno = file.ReadAt(metas, 0, out int read);
+        errno = errno.Failed ? errno : file.WriteAt(metas.AsSpan(0, read), 0);
+        errno = errno.Failed ? errno : file.DataSync();
+        return errno.Failed ? BoltError.From("sync", file.Path, errno) : BoltError.Ok;
     }
 
     private static BoltError Create(IDisk disk, IDiskFile file, DbOptions options, out long length)

@@ -6,6 +6,7 @@ using EtcdAot.Client;
 using EtcdAot.Tests.Conformance.Servers;
 using EtcdAot.Wire.Etcdserverpb;
 using Google.Protobuf;
+using Grpc.Core;
 using Grpc.Net.Client;
 
 namespace EtcdAot.Tests.Conformance.Log;
@@ -102,7 +103,7 @@ internal sealed class SingleMember : IDisposable
                     Key = ByteString.CopyFromUtf8($"key-{_puts++:d5}"),
                     Value = ByteString.CopyFromUtf8(new string('v', bytes)),
                 },
-                deadline: DateTime.UtcNow.AddSeconds(20));
+                Patient());
         }
     }
 
@@ -122,7 +123,11 @@ internal sealed class SingleMember : IDisposable
     }
 
     /// <summary>Compacts at a revision.</summary>
-    public void Compact(long revision) => _client.Kv.Compact(new CompactionRequest { Revision = revision });
+    public void Compact(long revision) => 
+        _client.Kv.Compact(new CompactionRequest { Revision = revision }, Patient());
+
+    // The channel outlives the member: it may still be in the pause after a dial that met nobody.
+    private static CallOptions Patient() => new CallOptions(deadline: DateTime.UtcNow.AddSeconds(20)).WithWaitForReady();
 
     /// <summary>Saves a snapshot with the original's tool; its path.</summary>
     public string Save()

@@ -119,8 +119,7 @@ internal sealed class FlagsTarget : FuzzTarget
         Server.ServerOptions options = config.ToServerOptions(cluster);
         Http.H2.H2Options http = config.ToH2Options();
         BrokenPromiseException.Unless(options.TickMillis > 0 && options.ElectionTicks >= 5, "a tick and an election have their time");
-        BrokenPromiseException.Unless(options.BackendBatchLimit > 0 && options.MaxTxnOps >= 0 && options.MaxRequestBytes >= 0,
-            "limits are not negative");
+        BrokenPromiseException.Unless(options.MaxTxnOps >= 0 && options.MaxRequestBytes >= 0, "limits are not negative");
         return $"options {cluster.Count} {http.PingPolicyOn} {options.NewCluster}";
     }
 }
