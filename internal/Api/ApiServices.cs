@@ -25,7 +25,11 @@ internal static class ApiServices
         Proposed(Kv, "Txn", new TxnRules(server));
         Proposed(Kv, "Compact", new CompactRules());
         grpc.Bind(Cluster, "MemberList", MethodShape.Unary, new MemberListMethod(loops));
-        grpc.Bind(Cluster, "MemberAdd", MethodShape.Unary, new MemberChangeMethod(loops, MemberAction.Add));
+        if (server.Options.ReachesPeers)
+        {
+            grpc.Bind(Cluster, "MemberAdd", MethodShape.Unary, new MemberChangeMethod(loops, MemberAction.Add));
+        }
+
         grpc.Bind(Cluster, "MemberRemove", MethodShape.Unary, new MemberChangeMethod(loops, MemberAction.Remove));
         grpc.Bind(Cluster, "MemberUpdate", MethodShape.Unary, new MemberChangeMethod(loops, MemberAction.Update));
         grpc.Bind(Cluster, "MemberPromote", MethodShape.Unary, new MemberChangeMethod(loops, MemberAction.Promote));

@@ -90,7 +90,8 @@ public sealed class MemberStart
             if (failure is null)
             {
                 var contents = new StartContents(log!);
-                failure = contents.FindUnbuiltInLog() ?? CheckBackend(ref backend, log!)
+                failure = contents.FindUnbuiltInLog()
+                    ?? (_options.ReachesPeers ? null : contents.FindOtherMembers()) ?? CheckBackend(ref backend, log!)
                     ?? contents.FindDbAhead(backend!, _options) ?? contents.FindUnbuiltInDb(backend!);
             }
 

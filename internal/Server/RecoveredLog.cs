@@ -88,9 +88,20 @@ internal sealed class LogRecovery(
     private StartFailure? Found(RecoveredLog? begun, out RecoveredLog? recovered)
     {
         recovered = null;
+        if (!options.ReachesPeers && !options.NewCluster)
+        {
+            return Discovery("joining an existing cluster (--initial-cluster-state=existing) is not built yet");
+        }
+
         if (new Founding(options, source).TryIdentify(out Identity? self) is { } problem)
         {
             return Discovery(problem);
+        }
+
+        if (!options.ReachesPeers && options.InitialCluster.Count > 1)
+        {
+            return Discovery(
+                "a cluster of more than one member is not built yet: name only this member in --initial-cluster");
         }
 
         if (begun is not null && (begun.MemberId != self!.MemberId || begun.ClusterId != self.ClusterId))

@@ -80,6 +80,10 @@ public sealed record ServerOptions
 
     public bool UnsafeNoFsync { get; init; }
 
+    /// <summary>False in a program that has no peer protocol: more than one member then ends the start with a sentence, and
+    /// none can be added.</summary>
+    public bool ReachesPeers { get; init; } = true;
+
     /// <summary>Revisions removed per compaction batch.</summary>
     public int CompactionBatchLimit { get; init; } = 1000;
 

@@ -6,6 +6,7 @@ using EtcdAot.Backend;
 using EtcdAot.V2;
 using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
+using EtcdAot.Wire.Raftpb;
 
 namespace EtcdAot.Server;
 
@@ -67,6 +68,27 @@ internal sealed class StartContents(RecoveredLog log)
                 $"{options.BackendPath} holds the log up to index {backend.ConsistentIndex}, the log in " +
                 $"{options.EffectiveWalDir} ends at {last}: what is written now would be lost. Restore from a snapshot",
                 IsPanic: true);
+    }
+
+    /// <summary>Looks for other members in a program that cannot reach them. Entries behind the last commit may still be
+    /// dropped, but a sole voter has committed all it wrote.</summary>
+    public StartFailure? FindOtherMembers()
+    {
+        HashSet<ulong> members = [.. log.Snapshot?.Members.Voters ?? [], .. log.Snapshot?.Members.Learners ?? []];
+        foreach (LogEntry entry in log.Entries)
+        {
+            if (entry.Kind != EntryKind.ConfChange || !ConfChangeView.TryParse(entry.Data.Span, out ConfChangeView change))
+            {
+                continue;
+            }
+
+            _ = change.Type == ConfChangeType.ConfChangeRemoveNode
+                ? members.Remove(change.NodeId) : change.NodeId != 0 && members.Add(change.NodeId);
+        }
+
+        members.Remove(log.MemberId);
+        return members.Count == 0 ? null
+            : Unbuilt("this data directory belongs to a cluster of several members, which is not built yet");
     }
 
     private static StartFailure Unbuilt(string sentence) => new("discovery failed", sentence);

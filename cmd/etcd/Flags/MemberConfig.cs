@@ -141,6 +141,9 @@ internal sealed class MemberConfig
             BackendBatchMillis = Millis("backend-batch-interval", 0),
             BackendBatchLimit = Math.Max(0, Int("backend-batch-limit")),
             UnsafeNoFsync = _values["unsafe-no-fsync"].IsTrue,
+
+            // The peer port answers nothing yet.
+            ReachesPeers = false,
             CompactionBatchLimit = Int("experimental-compaction-batch-limit") is var batch && batch > 0
             ? batch : 1000,
             CompactionSleepMillis = Millis("experimental-compaction-sleep-interval", 10),
