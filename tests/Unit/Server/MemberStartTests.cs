@@ -5,7 +5,9 @@ using EtcdAot.Observe;
 using EtcdAot.Server;
 using EtcdAot.Sys;
 using EtcdAot.Wal;
+using EtcdAot.Wire;
 using EtcdAot.Wire.Codecs;
+using EtcdAot.Wire.Raftpb;
 
 namespace EtcdAot.Tests.Unit.Server;
 
@@ -197,6 +199,52 @@ public sealed class MemberStartTests : IDisposable, ILogSink
         Write("auth", "authRevision", "\0\0\0\0\0\0\0\u0005");
         Assert.Null(RunToReady(out _));
         Assert.Equal("\0\0\0\0\0\0\0\u0005", Read("auth", "authRevision"));
+    }
+
+    [Fact]
+    public void AProgramWithoutPeersRefusesToBeOneOfSeveral()
+    {
+        ServerOptions alone = _options with { ReachesPeers = false };
+        ServerOptions two = alone with
+        {
+            InitialCluster = new Dictionary<string, IReadOnlyList<string>>(_options.InitialCluster)
+            {
+                ["m2"] = ["http://127.0.0.1:3"],
+            },
+        };
+        Assert.Contains("more than one member is not built yet", RefusalOf(two), StringComparison.Ordinal);
+        Assert.Contains("joining an existing cluster", RefusalOf(alone with { NewCluster = false }), StringComparison.Ordinal);
+
+        // A log that another program has begun for two, and for one who learns.
+        Directory.CreateDirectory(_options.MemberDir);
+        CreateLog(out WriteAheadLog log, Identity());
+        using var arena = new SlabArena();
+        LogEntry[] entries = new LogEntry[2];
+        for (int i = 0; i < 2; i++)
+        {
+            var change = new ConfChangeView
+            {
+                Type = i == 0 ? ConfChangeType.ConfChangeAddNode : ConfChangeType.ConfChangeAddLearnerNode,
+                NodeId = i == 0 ? Identity().NodeId : 77,
+                Context = Encoding.UTF8.GetBytes($"{{\"id\":{(i == 0 ? Identity().NodeId : 77)},\"peerURLs\":[\"http://127.0.0.1:{i}\"]}}"),
+            };
+            SlabSlice data = arena.Rent(change.Size, out Span<byte> bytes);
+            change.WriteTo(bytes);
+            entries[i] = new LogEntry { Kind = EntryKind.ConfChange, Term = 1, Index = (ulong)i + 1, Data = data };
+        }
+
+        Assert.False(log.Append(new DurableState(1, 0, 2), entries).Failed);
+        Assert.False(log.Close().Failed);
+        Assert.Contains("cluster of several members, which is not built yet", RefusalOf(alone), StringComparison.Ordinal);
+    }
+
+    private string RefusalOf(ServerOptions options)
+    {
+        var seams = new MemberSeams(LinuxDisk.Instance, SystemClock.Instance, SystemRandomness.Instance,
+            new NoExit(), new Log(SystemClock.Instance, this), static _ => throw new InvalidOperationException("the db is locked"));
+        StartFailure? failure = new MemberStart(options, seams).Open(out _);
+        Assert.NotNull(failure);
+        return failure.Error;
     }
 
     private static WalMetadata Identity()
