@@ -123,7 +123,7 @@ internal sealed class SingleMember : IDisposable
     }
 
     /// <summary>Compacts at a revision.</summary>
-    public void Compact(long revision) => 
+    public void Compact(long revision) =>
         _client.Kv.Compact(new CompactionRequest { Revision = revision }, Patient());
 
     // The channel outlives the member: it may still be in the pause after a dial that met nobody.
