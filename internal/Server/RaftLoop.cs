@@ -40,6 +40,7 @@ public sealed partial class RaftLoop : Actor
     private long _nextTick = long.MinValue;
     private long _now;
     private ulong _seenLeader;
+    private bool _newLeader;
     private volatile bool _stopping;
 
     internal RaftLoop(CoreParts parts)
@@ -309,6 +310,11 @@ public sealed partial class RaftLoop : Actor
             }
 
             PublishAndRelease();
+            if (_newLeader)
+            {
+                _newLeader = false;
+                _applier.PassLostIndexes(this);
+            }
         }
     }
 
@@ -342,6 +348,7 @@ public sealed partial class RaftLoop : Actor
         }
 
         _applier.OnRole(role == RaftRole.Leader);
+        _newLeader |= role == RaftRole.Leader;
     }
 
     private void ExpireRequests()
