@@ -105,6 +105,25 @@ internal sealed partial class Applier
         _snapshotter.OnSaved(snapshot, loop.Raft, loop.HoldsLog);
     }
 
+    /// <summary>Empty entries up to the index that the db held at start, when the log has lost its end: what gets an index
+    /// that the db counts as done would not be applied. New leader only, before its first proposal.</summary>
+    public void PassLostIndexes(RaftLoop loop)
+    {
+        ulong last = loop.Raft.Log.LastIndex;
+        if (last >= _heldAtStart)
+        {
+            return;
+        }
+
+        Probe.Hit("empty entries take the indexes of a lost end of the log");
+        _log.Warn("etcdserver/server.go", "the log has lost its end; empty entries take the indexes that the db holds already")
+            .With("log-last-index", last).With("db-consistent-index", _heldAtStart).Write();
+        for (; last < _heldAtStart; last++)
+        {
+            loop.ProposeOwn(default);
+        }
+    }
+
     /// <summary>Revision of what is applied.</summary>
     public long Revision => _store.Revision;
 

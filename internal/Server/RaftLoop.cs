@@ -38,6 +38,7 @@ public sealed partial class RaftLoop : Actor
     private long _now;
     private ulong _seenLeader;
     private bool _isSoleVoter;
+    private bool _newLeader;
     private volatile bool _stopping;
 
     internal RaftLoop(CoreParts parts)
@@ -223,6 +224,11 @@ public sealed partial class RaftLoop : Actor
             }
 
             PublishAndRelease();
+            if (_newLeader)
+            {
+                _newLeader = false;
+                _applier.PassLostIndexes(this);
+            }
         }
 
         if (_raft.Fault != RaftFault.None)
@@ -302,6 +308,7 @@ public sealed partial class RaftLoop : Actor
         }
 
         _applier.OnRole(role == RaftRole.Leader);
+        _newLeader |= role == RaftRole.Leader;
     }
 
     private bool IsSoleVoter()

@@ -58,12 +58,16 @@ internal sealed class StartContents(RecoveredLog log)
         return null;
     }
 
-    /// <summary>The db may hold nothing that is not in the log (DESIGN 4.5 b): new entries would get indexes that it
-    /// counts as done, and be lost. The log lost its end, or the file belongs to another log.</summary>
+    /// <summary>More entries than a log's torn end ever held; passed over at each start with empty ones.</summary>
+    private const ulong LostEntriesMax = 10_000;
+
+    /// <summary>We never write a db that holds what is not in the log (DESIGN 4.5 b), but a log may lose its end to the
+    /// disk: new entries would get indexes that the db counts as done, and be lost. A few are passed over by the first
+    /// leader; of many, the file belongs to another log.</summary>
     public StartFailure? FindDbAhead(BackendStore backend, ServerOptions options)
     {
         ulong last = log.LastIndex;
-        return backend.ConsistentIndex <= last ? null
+        return backend.ConsistentIndex <= last + LostEntriesMax ? null
             : new StartFailure("database is ahead of the log",
                 $"{options.BackendPath} holds the log up to index {backend.ConsistentIndex}, the log in " +
                 $"{options.EffectiveWalDir} ends at {last}: what is written now would be lost. Restore from a snapshot",

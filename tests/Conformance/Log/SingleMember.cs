@@ -30,8 +30,8 @@ internal sealed class SingleMember : IDisposable
     private readonly int _clientPort = FreePort();
     private readonly int _peerPort = FreePort();
     private readonly string[] _more;
-    private readonly GrpcChannel _channel;
-    private readonly EtcdClient _client;
+    private GrpcChannel? _channel;
+    private EtcdClient? _client;
     private string _dataDirectory;
     private LogNames _names;
     private LogProcess? _process;
@@ -45,8 +45,6 @@ internal sealed class SingleMember : IDisposable
         _more = more;
         _dataDirectory = _scratch["m1.etcd"];
         _names = NewNames();
-        _channel = GrpcChannel.ForAddress($"http://127.0.0.1:{_clientPort}");
-        _client = new EtcdClient(new EtcdClientOptions(), _channel.CreateCallInvoker());
     }
 
     public string DataDirectory => _dataDirectory;
@@ -97,7 +95,7 @@ internal sealed class SingleMember : IDisposable
     {
         for (int i = 0; i < keys; i++)
         {
-            _client.Kv.Put(
+            _client!.Kv.Put(
                 new PutRequest
                 {
                     Key = ByteString.CopyFromUtf8($"key-{_puts++:d5}"),
@@ -124,9 +122,8 @@ internal sealed class SingleMember : IDisposable
 
     /// <summary>Compacts at a revision.</summary>
     public void Compact(long revision) =>
-        _client.Kv.Compact(new CompactionRequest { Revision = revision }, Patient());
+        _client!.Kv.Compact(new CompactionRequest { Revision = revision }, Patient());
 
-    // The channel outlives the member: it may still be in the pause after a dial that met nobody.
     private static CallOptions Patient() => new CallOptions(deadline: DateTime.UtcNow.AddSeconds(20)).WithWaitForReady();
 
     /// <summary>Saves a snapshot with the original's tool; its path.</summary>
@@ -153,7 +150,7 @@ internal sealed class SingleMember : IDisposable
     public void Dispose()
     {
         _process?.Dispose();
-        _channel.Dispose();
+        _channel?.Dispose();
         _scratch.Dispose();
     }
 
@@ -175,6 +172,11 @@ internal sealed class SingleMember : IDisposable
         ];
         _names.Name = name;
         _process = new LogProcess(_program, _args, _scratch.Root);
+
+        // One channel a life: one that outlives its member sits out a growing pause after dials that met nobody.
+        _channel?.Dispose();
+        _channel = GrpcChannel.ForAddress(client);
+        _client = new EtcdClient(new EtcdClientOptions(), _channel.CreateCallInvoker());
     }
 
     private void Judge(LogScenario? scenario, string? fault = null)

@@ -109,12 +109,34 @@ public class StartOnCrashedDiskTests
         CoreRig rig = new CoreRig(disk, Options).Started();
         rig.Put("a", "1");
         rig.Server.Close();
-        WriteIndex(disk, 1000);
+        WriteIndex(disk, 100_000);
         CoreRig again = new CoreRig(disk, Options);
         StartFailure failure = again.TryStart()!;
         Assert.Equal("database is ahead of the log", failure.Message);
-        Assert.Contains("holds the log up to index 1000, the log in", failure.Error, StringComparison.Ordinal);
+        Assert.Contains("holds the log up to index 100000, the log in", failure.Error, StringComparison.Ordinal);
         Assert.True(failure.IsPanic);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(500)]
+    public void WhatIsWrittenBehindALostEndOfTheLogIsKept(int lost)
+    {
+        // The db holds so many entries more than the log: the original counts new ones as done, up to that index.
+        var disk = new FaultyDisk();
+        CoreRig rig = new CoreRig(disk, Options).Started();
+        rig.Put("a", "1");
+        ulong last = rig.Server.Status.Applied;
+        rig.Server.Close();
+        WriteIndex(disk, last + (ulong)lost);
+        CoreRig again = new CoreRig(disk, Options).Started();
+        again.Put("b", "2");
+        Assert.Equal("2", again.Get("b"));
+        again.Server.Close();
+        CoreRig third = new CoreRig(disk, Options).Started();
+        Assert.Equal(("1", "2"), (third.Get("a"), third.Get("b")));
+        third.Server.Close();
     }
 
     [Fact]
