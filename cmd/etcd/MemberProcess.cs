@@ -126,7 +126,8 @@ internal sealed class MemberProcess : IDisposable
         }
 
         _accepting!.Shutdown();
-        for (long waited = 0; _accepting.Open > 0 && waited < graceMillis; waited += PollMillis)
+        long end = SystemClock.Instance.MonotonicNanos + (graceMillis * 1_000_000);
+        while (_accepting.Open > 0 && SystemClock.Instance.MonotonicNanos < end)
         {
             Thread.Sleep(PollMillis);
         }

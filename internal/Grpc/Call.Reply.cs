@@ -9,6 +9,7 @@ public partial class Call
 {
     private byte[] _contentType = RequestHead.PlainContentType;
     private bool _headersSent;
+    private bool _sendingHeaders;
     private byte[]? _scratch;
     private int _replyLength = -1;
     private int _missing;
@@ -24,7 +25,9 @@ public partial class Call
         if (!_headersSent && !_ended && _stream is not null)
         {
             _headersSent = true;
+            _sendingHeaders = true;
             _stream.SendHeaders(ReplyHeaders.Initial(_contentType, Encoding), endOfStream: false);
+            _sendingHeaders = false;
         }
     }
 

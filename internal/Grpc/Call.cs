@@ -19,6 +19,7 @@ public partial class Call : IStreamHandler, ILoopWork
     private bool _ended;
     private bool _remoteClosed;
     private int _holds;
+    private bool _abandonOwed;
     private int _depth;
 
     /// <summary>The method called.</summary>
@@ -75,7 +76,12 @@ public partial class Call : IStreamHandler, ILoopWork
         Invariant.Check(_holds > 0, "a call is posted back only after it was held");
         _holds--;
         Enter();
-        if (!_finished)
+        if (_abandonOwed)
+        {
+            _abandonOwed = false;
+            Abandon();
+        }
+        else if (!_finished)
         {
             Method.Handler.OnCompletion(this);
         }
@@ -164,7 +170,7 @@ public partial class Call : IStreamHandler, ILoopWork
             _ended = true;
             _home.Deadlines.Remove(this);
             _home.Options.Interceptor?.OnEnd(this, Status.Canceled);
-            Abandon();
+            EndForHandler();
         }
 
         Exit();
@@ -187,6 +193,21 @@ public partial class Call : IStreamHandler, ILoopWork
         if (!_ended)
         {
             End(status);
+            Abandon();
+        }
+    }
+
+    // The handler is in the middle of a reply when the peer cannot take its headers: it hears of the end afterwards.
+    private void EndForHandler()
+    {
+        if (_sendingHeaders)
+        {
+            _abandonOwed = true;
+            Hold();
+            Loop.Post(this);
+        }
+        else
+        {
             Abandon();
         }
     }

@@ -82,7 +82,11 @@ public sealed class Http1Connection : IConnectionHandler, ILoopWork
     }
 
     /// <inheritdoc/>
-    public void OnDrained() => _exchange?.OnWritable();
+    public void OnDrained()
+    {
+        _exchange?.OnWritable();
+        ProcessKept();
+    }
 
     /// <inheritdoc/>
     public void OnClosed(Errno reason) => End();
@@ -214,6 +218,12 @@ public sealed class Http1Connection : IConnectionHandler, ILoopWork
         int at = 0;
         while (!IsClosed && _raw is null && _state != State.Answering)
         {
+            // A peer that does not read its answers gets no more of them: its requests wait, up to their bound.
+            if (_state == State.Head && Transport.IsCongested)
+            {
+                break;
+            }
+
             int used = _state == State.Head ? ReadHead(input[at..]) : ReadBody(input[at..]);
             at += used;
             if (used == 0 && _state != State.Answering && !BodyJustEnded())

@@ -361,6 +361,8 @@ public sealed partial class H2Connection
             {
                 return H2Error.FlowControlError;
             }
+
+            TakeOrLeaveTurn(stream);
         }
 
         return H2Error.NoError;
@@ -420,7 +422,7 @@ public sealed partial class H2Connection
                 return;
             }
 
-            PumpAll();
+            PumpAll(dataOnly: true);
             return;
         }
 
@@ -442,9 +444,9 @@ public sealed partial class H2Connection
         }
 
         Pump(stream);
-        if (stream.Queue.IsEmpty)
+        if (!stream.Closed)
         {
-            _waiting.Remove(stream);
+            TakeOrLeaveTurn(stream);
         }
 
         TellWritable(stream);

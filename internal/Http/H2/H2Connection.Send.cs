@@ -20,6 +20,9 @@ public sealed partial class H2Connection
     private Memory<byte> _openOutput; // frame in the output buffer; empty when the payload goes to the queue
     private SendPart? _openPart;
 
+    /// <summary>Turns given so far; for tests.</summary>
+    internal long Turns { get; private set; }
+
     /// <summary>Client: true while the server takes another stream.</summary>
     public bool CanOpen => !IsClosed && !IsServer && !_goAwayReceived && _nextStreamId <= H2Protocol.StreamIdMax
         && (uint)_streams.Count < _peerStreamsMax;
@@ -174,9 +177,25 @@ public sealed partial class H2Connection
         if (!stream.Closed && !stream.Queue.IsEmpty)
         {
             stream.Waited = true;
-            _waiting.Add(stream);
+            TakeOrLeaveTurn(stream);
         }
     }
+
+    // Only who could send if the connection's window let it has turns: else each small credit of a peer with very many
+    // streams would walk over all of them.
+    private void TakeOrLeaveTurn(H2Stream stream)
+    {
+        if (stream.Queue.Head is { } part && (!NeedsWindow(part) || stream.SendWindow > 0))
+        {
+            _waiting.Add(stream);
+        }
+        else
+        {
+            _waiting.Remove(stream);
+        }
+    }
+
+    private static bool NeedsWindow(SendPart part) => part.Headers is null && part.Length > 0;
 
     private void WriteHeaders(H2Stream stream, HeaderSet fields, bool endOfStream)
     {
@@ -253,7 +272,8 @@ public sealed partial class H2Connection
     }
 
     /// <summary>Gives every waiting stream its turn, a frame each, until nothing moves any more.</summary>
-    private void PumpAll()
+    /// <param name="dataOnly">Only the connection's window has grown: stops where it is used up.</param>
+    private void PumpAll(bool dataOnly = false)
     {
         bool moved = true;
         while (moved && !Transport.IsCongested && !IsClosed)
@@ -262,6 +282,11 @@ public sealed partial class H2Connection
             H2Stream? last = _waiting.Tail;
             while (_waiting.Head is { } stream && !IsClosed)
             {
+                if (dataOnly && _connectionSendWindow <= 0 && stream.Queue.Head is { } part && NeedsWindow(part))
+                {
+                    return;
+                }
+
                 _waiting.Remove(stream);
                 moved |= Turn(stream);
                 if (ReferenceEquals(stream, last))
@@ -274,10 +299,16 @@ public sealed partial class H2Connection
 
     private bool Turn(H2Stream stream)
     {
+        Turns++;
         bool moved = SendOne(stream);
-        if (!stream.Closed && !stream.Queue.IsEmpty)
+        if (!stream.Closed && stream.Queue.Head is { Headers: not null })
         {
-            _waiting.Add(stream);
+            moved |= SendOne(stream); // trailers leave with their last data
+        }
+
+        if (!stream.Closed)
+        {
+            TakeOrLeaveTurn(stream);
         }
 
         TellWritable(stream);

@@ -1,5 +1,7 @@
-// Open streams by id: open addressing over the id's own bits, since ids of one side are consecutive odd numbers. Owned
-// by: the connection. Grows, never shrinks below its start; no allocation while the number of streams is steady.
+// Open streams by id: open addressing. Ids of one side are consecutive odd numbers, so their homes are spread: side by
+// side they would make one run through the whole table, and each removal walks to the end of its run. Owned by: the
+// connection. Grows, never shrinks below its start; no allocation while the number of streams is steady.
+using System.Numerics;
 using EtcdAot.Observe;
 
 namespace EtcdAot.Http.H2;
@@ -16,7 +18,7 @@ internal sealed class StreamTable
     public H2Stream? Find(uint id)
     {
         int mask = _slots.Length - 1;
-        for (int i = (int)(id >> 1) & mask; ; i = (i + 1) & mask)
+        for (int i = Home(id); ; i = (i + 1) & mask)
         {
             H2Stream? stream = _slots[i];
             if (stream is null || stream.Id == id)
@@ -40,7 +42,7 @@ internal sealed class StreamTable
     public void Remove(uint id)
     {
         int mask = _slots.Length - 1;
-        int hole = (int)(id >> 1) & mask;
+        int hole = Home(id);
         while (_slots[hole]?.Id != id)
         {
             Invariant.Check(_slots[hole] is not null, "a stream that is removed stands in the table");
@@ -50,7 +52,7 @@ internal sealed class StreamTable
         // Pull back what had been pushed past the hole, so that a search may stop at the first empty slot.
         for (int i = (hole + 1) & mask; _slots[i] is { } stream; i = (i + 1) & mask)
         {
-            int home = (int)(stream.Id >> 1) & mask;
+            int home = Home(stream.Id);
             if (((i - home) & mask) >= ((i - hole) & mask))
             {
                 _slots[hole] = stream;
@@ -81,10 +83,13 @@ internal sealed class StreamTable
     /// <summary>The slots, for walks that open and close nothing.</summary>
     public ReadOnlySpan<H2Stream?> Slots => _slots;
 
+    // Fibonacci hashing: the top bits of the product.
+    private int Home(uint id) => (int)(((id >> 1) * 0x9E3779B9u) >> (32 - BitOperations.Log2((uint)_slots.Length)));
+
     private void Put(H2Stream stream)
     {
         int mask = _slots.Length - 1;
-        int i = (int)(stream.Id >> 1) & mask;
+        int i = Home(stream.Id);
         while (_slots[i] is not null)
         {
             i = (i + 1) & mask;

@@ -140,6 +140,9 @@ internal sealed class FakeStream(FakeLoop loop) : HttpStream
 
     public long Queued { get; set; }
 
+    /// <summary>Set: the peer takes no response headers, and this handler hears of the reset while they are sent.</summary>
+    public IStreamHandler? Refusing { get; set; }
+
     public override uint Id => 1;
 
     public override Connection Transport => _transport;
@@ -151,6 +154,13 @@ internal sealed class FakeStream(FakeLoop loop) : HttpStream
     public override void SendHeaders(HeaderSet fields, bool endOfStream)
     {
         Assert.False(Ended, "nothing is sent after the end of the stream");
+        if (Refusing is not null)
+        {
+            Ended = true;
+            Refusing.OnReset(2, connectionLost: false);
+            return;
+        }
+
         Ended = endOfStream;
         Sent.Add((endOfStream ? "T(" : "H(") + string.Join(' ', fields.Fields.Select(
             f => Encoding.UTF8.GetString(f.Name) + "=" + Encoding.UTF8.GetString(f.Value))) + ")");

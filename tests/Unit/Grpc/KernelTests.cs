@@ -184,6 +184,29 @@ public class KernelTests
         Assert.Single(stream.Sent);
     }
 
+    /// <summary>A client with SETTINGS_MAX_HEADER_LIST_SIZE 1 makes HTTP reset the stream inside the reply: the method
+    /// finishes its call as ever, and one that goes on hears of the end afterwards, once.</summary>
+    [Theory]
+    [InlineData("/a.B/Unary", 0)]
+    [InlineData("/a.B/Duplex", 1)]
+    public void AResetInsideAReplyIsToldAfterIt(string path, int cancelled)
+    {
+        (FakeStream stream, IStreamHandler handler) = Begin(path);
+        stream.Refusing = handler;
+        handler.OnData(Convert.FromHexString("000000000161"), false);
+        Assert.Equal("", stream.Line);
+        Assert.Equal(0, _echo.Cancelled);
+        _loop.Drain();
+        Assert.Equal(cancelled, _echo.Cancelled);
+        if (cancelled > 0)
+        {
+            ((Call)handler).Finish(Status.Ok);
+        }
+
+        (_, IStreamHandler next) = Begin(path);
+        Assert.Same(handler, next);
+    }
+
     [Fact]
     public void AHeldCallIsNotReusedBeforeItComesBack()
     {

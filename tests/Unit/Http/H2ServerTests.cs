@@ -178,6 +178,32 @@ public class H2ServerTests
             h2.Events);
     }
 
+    /// <summary>A peer with very many answers outstanding gives credit in drops: each drop costs a few turns, never a
+    /// walk over all that wait for the connection's window or their own.</summary>
+    [Theory]
+    [InlineData(65535)] // the connection's window is what lacks
+    [InlineData(0)] // each stream's own
+    public void SmallCreditsDoNotWalkOverAllThatWait(int streamWindow)
+    {
+        const int Many = 1000;
+        var h2 = new H2Transcript();
+        h2.SendFrame(FrameType.Settings, FrameFlags.None, 0, [0, 4, 0, 0, (byte)(streamWindow >> 8), (byte)streamWindow]);
+        for (uint id = 1; id < 2 * Many; id += 2)
+        {
+            h2.StartStream(id);
+            h2.Streams[id].SendHeaders(H2Transcript.Ok, false);
+            H2Transcript.Write(h2.Streams[id], new string('a', id == 1 ? 65535 : 100));
+        }
+
+        long before = h2.Connection.Turns;
+        for (int i = 0; i < Many; i++)
+        {
+            h2.SendFrame(FrameType.WindowUpdate, FrameFlags.None, 0, [0, 0, 0, 1]);
+        }
+
+        Assert.InRange(h2.Connection.Turns - before, 0, 4 * Many);
+    }
+
     [Fact]
     public void ACongestedTransportFillsTheStreamsQueueInstead()
     {

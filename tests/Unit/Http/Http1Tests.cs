@@ -188,6 +188,18 @@ public class Http1Tests
     }
 
     [Fact]
+    public void RequestsOfAPeerThatDoesNotReadWait()
+    {
+        var talk = new Talk();
+        talk.Wire.Congested = true;
+        Assert.Equal("", talk.Say("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        Assert.Empty(talk.Events);
+        talk.Wire.Congested = false;
+        talk.Connection.OnDrained();
+        Assert.Equal(Json + Json, Encoding.Latin1.GetString(talk.Wire.TakeOutput()));
+    }
+
+    [Fact]
     public void ABodyNobodyWantsIsSkippedUpToALimit()
     {
         var talk = new Talk();
