@@ -36,6 +36,87 @@ public sealed class StormTests
         storm.Calm();
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void MembersComeAndGoUnderLoad(ulong seed)
+    {
+        using TestCluster cluster = new TestCluster(1, seed, static o => o with
+        {
+            SnapshotCount = 20,
+            SnapshotCatchupEntries = 5,
+            StrictReconfigCheck = false,
+        }).Started();
+        var random = new SeededRandomness(seed * 104729);
+        var kept = new List<string>();
+        for (int i = 0; i < 40; i++)
+        {
+            Change(cluster, random, i);
+            for (int j = 0; j < 5; j++)
+            {
+                cluster.Until(() => cluster.Leader is not null, "somebody leads");
+                string key = $"k{i}.{j}";
+                Pending put = cluster.Nodes.Where(static n => n.IsUp).ElementAt(random.Below(cluster.Up.Count())).Put(key, key);
+                cluster.Done(put, static p => p.Done);
+                if (put.Error is null)
+                {
+                    kept.Add(key);
+                }
+            }
+        }
+
+        Node[] down = [.. cluster.Nodes.Where(static n => !n.IsUp && !n.WasToldToStop)];
+        Assert.All(down, static n => Assert.Null(n.Start()));
+        cluster.Until(() => cluster.Leader is not null && cluster.Up.All(static n => n.Server.IsReady), "all are ready");
+        cluster.Put(cluster.Leader!, "last", "1");
+        cluster.Until(() => cluster.Up.All(static n => n.Get("last") == "1"), "all have the last write");
+        Assert.True(kept.Count > 150, $"only {kept.Count} writes got through");
+        (uint Hash, long Compacted) hash = cluster.Leader!.HashKv();
+        foreach (Node node in cluster.Up)
+        {
+            Assert.Equal(hash, node.HashKv());
+            Assert.All(kept, key => Assert.Equal(key, node.Get(key)));
+            Assert.Equal(
+                cluster.Leader.Server.Members.Members.Select(static m => m.Id), node.Server.Members.Members.Select(static m => m.Id));
+        }
+
+        Assert.Equal(cluster.Up.Count(), cluster.Leader.Server.Members.Members.Count);
+    }
+
+    private static void Change(TestCluster cluster, SeededRandomness random, int number)
+    {
+        Node leader = cluster.Leader!;
+        int members = cluster.Up.Count();
+        switch (random.Below(4))
+        {
+            case 0 or 1 when members < 4:
+                string url = $"http://10.0.1.{number}:2380";
+                if (cluster.Done(leader.Change(MemberAction.Add, 0, url), static c => c.Done).Error is null)
+                {
+                    Node joiner = cluster.Joiner($"j{number}", url, (ulong)number + 1000);
+                    Assert.Null(joiner.Start());
+                    cluster.Until(() => joiner.Server.IsReady, "the new member is ready");
+                }
+
+                break;
+            case 2 when members > 1:
+                Node leaver = cluster.Up.ElementAt(random.Below(members));
+                if (cluster.Done(leader.Change(MemberAction.Remove, leaver.Id), static c => c.Done).Error is null)
+                {
+                    cluster.Until(() => leaver.WasToldToStop, "the removed member stops");
+                    leaver.Kill();
+                }
+
+                break;
+            default:
+                Node victim = cluster.Up.ElementAt(random.Below(members));
+                victim.Kill();
+                cluster.Run(random.Below(2000));
+                Assert.Null(victim.Start());
+                break;
+        }
+    }
+
     private sealed class Storm(TestCluster cluster, ulong seed)
     {
         private readonly SeededRandomness _random = new(seed * 7919);
