@@ -120,7 +120,7 @@ internal sealed partial class Applier
             .With("log-last-index", last).With("db-consistent-index", _heldAtStart).Write();
         for (; last < _heldAtStart; last++)
         {
-            loop.ProposeOwn(default);
+            _ = loop.ProposeOwn(default);
         }
     }
 
