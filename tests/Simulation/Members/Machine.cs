@@ -150,7 +150,10 @@ internal sealed class Machine : IDiskMachine, IClock, ILogSink, IDisposable
     public void WriteLine(ReadOnlySpan<byte> utf8)
     {
         string line = Encoding.UTF8.GetString(utf8).TrimEnd();
-        _world.Trace.Add(LocalNow, "log", Crc32C.Append(0, utf8));
+
+        // Frames of a stack are the compiler's matter: what it has put in line differs from process to process.
+        int stack = utf8.IndexOf(",\"stacktrace\":"u8);
+        _world.Trace.Add(LocalNow, "log", Crc32C.Append(0, stack < 0 ? utf8 : utf8[..stack]));
         if (_world.Trace.IsText)
         {
             _world.Trace.Say(LocalNow, $"{Name} {line}");
