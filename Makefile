@@ -21,6 +21,7 @@ prerequisites: ## look for what a build needs, and install it or say how
 	@packaging/prerequisites
 
 build: prerequisites ## bin/etcd, bin/etcdctl (Native AOT) and bin/etcdutl
+	@echo "building bin/etcd and bin/etcdctl (Native AOT, a minute or two)"
 	@$(DOTNET) publish cmd/etcd -c Release -r $(RID) -o bin -v q --nologo
 	@$(DOTNET) publish cmd/etcdctl -c Release -r $(RID) -o bin -v q --nologo
 	@ln -sf etcdctl bin/etcdutl
@@ -29,7 +30,7 @@ build: prerequisites ## bin/etcd, bin/etcdctl (Native AOT) and bin/etcdutl
 run: build ## start a member on 127.0.0.1:2379 with its data in ./default.etcd
 	@exec bin/etcd
 
-test: ## everything that decides a build: unit, model, conformance with the real etcd
+test: ## everything that decides a build: unit, model, fuzz, sim, conformance with the real etcd
 	@tests/run
 
 unit: prerequisites ## the fast tests alone
@@ -56,7 +57,7 @@ bench: build oracles ## ours beside a real etcd 3.5 in the same run; BENCH_PAIRS
 bench-stub: prerequisites oracles ## the network stack alone beside a real etcd 3.5
 	@tests/Bench/run stub
 
-lint: prerequisites ## formatting, analyzers, rooms, tidy
+lint: prerequisites ## formatting and analyzers
 	@$(DOTNET) format EtcdAot.sln --verify-no-changes --exclude-diagnostics IDE0130 -v q
 	@$(DOTNET) build EtcdAot.sln --nologo -v q
 
